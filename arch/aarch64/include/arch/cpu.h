@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+/// Which CPU this is, and what a CPU can do while it waits. TPIDR_EL1 holds the CPU's index (it will
+/// hold the address of its per-CPU block once there is more than an index to find).
+#pragma once
+
+#include "arch/aarch64/hw/sysreg.h"
+#include "kernel/lib/types.h"
+
+namespace meridian::arch {
+
+/// More CPUs than this are not started.
+inline constexpr unsigned kMaxCpus = 8;
+
+/// This CPU's index, 0 for the one that booted. The caller must not migrate (interrupts masked, or one
+/// CPU's own code).
+inline unsigned cpu_index() { return static_cast<unsigned>(hw::read_tpidr_el1()); }
+
+/// A hint inside a spin loop.
+inline void relax() { hw::yield(); }
+
+/// Sleeps until an interrupt is pending, masked or not.
+inline void wait_for_interrupt() { hw::wfi(); }
+
+}  // namespace meridian::arch

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#include "mm/layout/arm64.h"
+#include "mm/layout/layout.h"
+
+namespace meridian {
+namespace {
+
+constinit const Layout* chosen = &kArm64Layout;
+
+}  // namespace
+
+const Layout& current_layout() { return *chosen; }
+void choose_layout(const Layout& layout) { chosen = &layout; }
+
+}  // namespace meridian

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+/// <arch/cpu.h> on the host. A test says which CPU it plays.
+#pragma once
+
+#include "kernel/lib/types.h"
+
+namespace meridian::arch {
+
+inline constexpr unsigned kMaxCpus = 8;
+inline thread_local unsigned fake_cpu = 0;
+
+inline unsigned cpu_index() { return fake_cpu; }
+inline void relax() {}
+
+}  // namespace meridian::arch
