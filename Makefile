@@ -1,0 +1,78 @@
+# Meridian: an AArch64 kernel that makes virtual memory visible.
+#
+# `make help` lists what can be done. Everything is built out of tree, in build/. How a part is
+# built stands beside that part:
+#   linker/kernel.mk   the kernel's two images: the production one and the one with tests inside
+#   qemu/programs.mk   the programs that run at EL0, and the initramfs that carries them
+#   tests/tests.mk     the tests that run on this computer, and their coverage
+
+PYTHON ?= /usr/bin/python3
+CROSS  ?= aarch64-linux-gnu-
+BUILD  := build
+
+# Two jobs at least, one a processor, unless the person asks for another number.
+ifeq ($(filter -j% --jobs%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+MAKEFLAGS += --no-print-directory --no-builtin-rules --no-builtin-variables
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+# `make V=1` shows each command whole; else one short line names what is made.
+Q   := $(if $(V),,@)
+say  = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+
+# How the machine is started. Each means the same to every target that starts one; qemu/README.md
+# lists them with their values.
+export MEM CPUS CPU GIC EL LAYOUT RUN APPEND INITRD KERNEL DTB ICOUNT POISON GDB TIMEOUT TOUR QEMU_ARGS
+
+.PHONY: all
+all: kernel initramfs compile-commands ## build the kernel and its programs
+
+include linker/kernel.mk
+include qemu/programs.mk
+include tests/tests.mk
+
+.PHONY: run tour debug bench
+run: kernel initramfs ## boot, run the tour, leave you in the shell; RUN="cmd; cmd" runs these and exits
+	@$(PYTHON) qemu/run.py
+
+tour: export RUN = tour
+tour: kernel initramfs ## the tour without the shell; fails unless every stop passes
+	@$(PYTHON) qemu/run.py
+
+debug: kernel initramfs ## the machine halted at reset, GDB attached in this terminal
+	@$(PYTHON) qemu/run.py --debug
+
+bench: kernel initramfs ## count the instructions of each operation, and print them as a table
+	@$(PYTHON) tests/bench.py
+
+.PHONY: test test-deep selftest unit coverage
+test: setup ## every fast test; ends with `N passed, N failed, N skipped`
+	+@$(PYTHON) tests/run.py
+
+test-deep: setup ## the long checks too: the whole boot matrix
+	+@$(PYTHON) tests/run.py --deep
+
+selftest: test-kernel test-initramfs ## the tests inside the kernel, as it prints them
+	@RUN=selftest KERNEL=$(BUILD)/test/Image INITRD=$(BUILD)/test-initramfs.cpio $(PYTHON) qemu/run.py
+
+unit: $(BUILD)/unit/unit_tests ## the unit tests on this computer; GTEST_FILTER=... chooses
+	@$<
+
+coverage: $(BUILD)/coverage/unit_tests ## how much of mm/ the unit tests reach
+	@$(PYTHON) tests/coverage.py $(BUILD)/coverage
+
+.PHONY: setup help clean format
+setup: ## install the tools that are missing; SETUP=no only prints the command
+	@SETUP=$(SETUP) sh qemu/setup.sh
+
+format: setup ## lay out the C++ sources as .clang-format says
+	@find arch kernel mm tests -name '*.cc' -o -name '*.h' | xargs clang-format -i
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | \
+		while IFS='	' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+clean: ## delete what was built
+	rm -rf $(BUILD)

@@ -1,0 +1,41 @@
+# The unit tests: one GoogleTest program for this computer, made twice.
+#   build/unit/unit_tests       with the address and undefined-behaviour sanitizers
+#   build/coverage/unit_tests   with line counting instead (`make coverage`)
+
+HOST_CXX ?= g++
+
+UNIT_TESTS := $(sort $(shell find tests/unit -name '*_test.cc' 2>/dev/null))
+
+# The kernel sources that unit tests need. Most of what they test is in headers; add what is not.
+UNIT_KERNEL_SOURCES := $(wildcard kernel/lib/*.cc kernel/devicetree/*.cc kernel/fs/cpio.cc \
+	kernel/proc/elf.cc kernel/init/command_line.cc mm/frames/*.cc mm/slab/*.cc \
+	mm/kernel/vmalloc*.cc mm/kernel/area_tree.cc)
+UNIT_SOURCES := $(UNIT_TESTS) $(UNIT_KERNEL_SOURCES) $(wildcard tests/support/*.cc)
+
+# The fake architecture takes the place of arch/aarch64/include; nothing else differs for the code.
+UNIT_CXXFLAGS := -std=c++20 -g -Wall -Wextra -Werror -I. -Itests/support/fake_arch/include -Itests/support
+
+unit_flags_unit     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+unit_flags_coverage := -O0 --coverage
+
+# $(1) is unit or coverage.
+define unit_rules
+unit_objects_$(1) := $$(patsubst %.cc,$(BUILD)/$(1)/obj/%.o,$(UNIT_SOURCES))
+
+$(BUILD)/$(1)/obj/%.o: %.cc Makefile tests/tests.mk | setup
+	$$(call say,HOSTCXX,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$(HOST_CXX) $(UNIT_CXXFLAGS) $(unit_flags_$(1)) -MMD -MP -c -o $$@ $$<
+
+$(BUILD)/$(1)/objects.txt: FORCE
+	@mkdir -p $$(@D)
+	@echo '$$(unit_objects_$(1))' | cmp -s - $$@ || echo '$$(unit_objects_$(1))' >$$@
+
+$(BUILD)/$(1)/unit_tests: $$(unit_objects_$(1)) $(BUILD)/$(1)/objects.txt | setup
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$(HOST_CXX) $(unit_flags_$(1)) -o $$@ @$(BUILD)/$(1)/objects.txt -lgtest_main -lgtest -lpthread
+
+-include $$(unit_objects_$(1):.o=.d)
+endef
+$(foreach kind,unit coverage,$(eval $(call unit_rules,$(kind))))
