@@ -30,7 +30,7 @@ WARN_FLAGS := -Wall -Wextra -Wconversion -Wswitch -Wshadow -Wframe-larger-than=1
 # build/include holds a link to Boost and nothing else, so that no header of this computer leaks in.
 INCLUDE_FLAGS := -I. -Iarch/aarch64/include -isystem $(BUILD)/include
 KERNEL_CXXFLAGS := $(CODE_FLAGS) $(MACHINE_FLAGS) $(PIE_FLAGS) $(WARN_FLAGS) $(INCLUDE_FLAGS)
-KERNEL_LDFLAGS := -nostdlib -static -pie -Wl,--no-dynamic-linker -Wl,-z,text -Wl,-Bsymbolic \
+KERNEL_LDFLAGS := -nostdlib -static-pie -Wl,--no-dynamic-linker -Wl,-z,text -Wl,-Bsymbolic \
 	-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--fatal-warnings
 
 flags_kernel :=
