@@ -10,8 +10,8 @@ PYTHON ?= /usr/bin/python3
 CROSS  ?= aarch64-linux-gnu-
 BUILD  := build
 
-# Two jobs at least, one a processor, unless the person asks for another number.
-ifeq ($(filter -j% --jobs%,$(MAKEFLAGS)),)
+# One job a processor, unless the person asked for another number.
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 MAKEFLAGS += --no-print-directory --no-builtin-rules --no-builtin-variables
@@ -25,6 +25,7 @@ say  = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 # How the machine is started. Each means the same to every target that starts one; qemu/README.md
 # lists them with their values.
 export MEM CPUS CPU GIC EL LAYOUT RUN APPEND INITRD KERNEL DTB ICOUNT POISON GDB TIMEOUT TOUR QEMU_ARGS
+export PYTHONDONTWRITEBYTECODE = 1
 
 .PHONY: all
 all: kernel initramfs compile-commands ## build the kernel and its programs

@@ -39,3 +39,15 @@ $(BUILD)/$(1)/unit_tests: $$(unit_objects_$(1)) $(BUILD)/$(1)/objects.txt | setu
 -include $$(unit_objects_$(1):.o=.d)
 endef
 $(foreach kind,unit coverage,$(eval $(call unit_rules,$(kind))))
+
+# The rules that the tree and the images keep.
+EARLY_OBJECTS := $(foreach image,$(IMAGES),$(patsubst %,$(BUILD)/$(image)/obj/%.o, \
+	$(call sources_under,arch/aarch64/boot) $(EARLY_SOURCES)))
+
+.PHONY: check-layers check-elf
+check-layers: | setup
+	@$(PYTHON) tests/check_layers.py
+
+check-elf: kernel test-kernel
+	@CROSS=$(CROSS) $(PYTHON) tests/check_elf.py image $(foreach image,$(IMAGES),$(BUILD)/$(image))
+	@CROSS=$(CROSS) $(PYTHON) tests/check_elf.py early $(EARLY_OBJECTS)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""How a guest test starts the kernel: as a person does, through qemu/run.py and its variables.
+
+boot() runs shell commands and gives what was printed and the exit status; Session is for a test
+that types, and reads what comes back. Both take the variables of `make run` in lower case:
+
+    result = boot("walk 0xffff000000000000", cpu="cortex-a53", gic=2)
+    with Session(mem="64M") as shell:
+        assert "linear map" in shell.run("layout")
+"""
+
+import os
+import subprocess
+import sys
+from typing import NamedTuple
+
+import pexpect
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RUN_PY = os.path.join(TOP, "qemu/run.py")
+IMAGE = os.path.join(TOP, "build/kernel/Image")
+TEST_IMAGE = os.path.join(TOP, "build/test/Image")
+TEST_INITRAMFS = os.path.join(TOP, "build/test-initramfs.cpio")
+
+PROMPT = "meridian> "
+VARIABLES = ("APPEND CPU CPUS DTB EL GDB GIC ICOUNT INITRD KERNEL LAYOUT MEM POISON QEMU QEMU_ARGS RUN "
+             "TIMEOUT TOUR").split()
+
+# A boot takes a fraction of a second. This is for a computer that is busy with other things: long,
+# because running into it means that the kernel hangs, and nothing else should.
+PATIENCE = 60
+
+
+def environment(variables):
+    """This process's environment, without what a person may have set for `make test`."""
+    chosen = {name.upper(): str(value) for name, value in variables.items()}
+    unknown = set(chosen) - set(VARIABLES)
+    assert not unknown, f"run.py knows no {unknown}"
+    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    return {**kept, **chosen}
+
+
+class Result(NamedTuple):
+    """What a finished run left: its exit status and all that was printed."""
+
+    status: int
+    output: str
+
+    def lines(self, start=""):
+        """The lines that begin with `start`, without the space around them."""
+        return [line.strip() for line in self.output.splitlines() if line.startswith(start)]
+
+
+def run_py(*arguments, **variables):
+    """One call of qemu/run.py without a terminal."""
+    done = subprocess.run([sys.executable, RUN_PY, *arguments], env=environment(variables), cwd=TOP,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          encoding="utf-8", errors="replace", timeout=2 * PATIENCE)
+    return Result(done.returncode, done.stdout.replace("\r", ""))
+
+
+def boot(*commands, **variables):
+    """Boots, runs the shell commands, and gives what was printed and the exit status."""
+    return run_py(**{"timeout": PATIENCE, "run": "; ".join(commands) or "help", **variables})
+
+
+class Session:
+    """The kernel's shell on a terminal of its own, without the tour."""
+
+    def __init__(self, **variables):
+        self.process = pexpect.spawn(sys.executable, [RUN_PY], env=environment({"tour": "no", **variables}),
+                                     cwd=TOP, timeout=PATIENCE, encoding="utf-8", codec_errors="replace",
+                                     echo=False, dimensions=(50, 200))
+        self.process.delaybeforesend = None
+        self.boot_log = self.read_to_prompt()
+
+    def read_to_prompt(self):
+        """What is printed before the next prompt."""
+        self.process.expect_exact(PROMPT)
+        return self.process.before.replace("\r", "")
+
+    def type(self, keys):
+        """Types the keys as they are, and waits for nothing."""
+        self.process.send(keys)
+
+    def run(self, command):
+        """What a command prints. The shell echoes the command first."""
+        self.type(command + "\r")
+        return self.read_to_prompt().partition("\n")[2]
+
+    def finish(self):
+        """The exit status, once the kernel has powered off by itself."""
+        self.process.expect(pexpect.EOF)
+        self.process.close()
+        return self.process.exitstatus
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate(force=True)  # run.py hands it on to QEMU

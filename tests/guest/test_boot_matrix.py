@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""The kernel boots on every machine it is meant for, finds its RAM, and leaves with status 0."""
+
+import itertools
+import re
+
+import pytest
+
+from machine import boot
+
+CPUS = ("cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max")
+FORTY_BITS = ("cortex-a53", "cortex-a76")  # cannot reach 1 TiB of RAM
+SIZES = {"32M": 32, "33M": 33, "64M": 64, "128M": 128, "512M": 512, "1G": 1024, "3G": 3072, "4G": 4096,
+         "16G": 16 << 10, "1T": 1 << 20}  # in MiB
+
+# The fast part: every value of every variable, and every pair of CPU and level; not every combination.
+FAST = [(cpu, 2 + index % 2, level, "512M")
+        for index, (cpu, level) in enumerate(itertools.product(CPUS, (1, 2)))]
+FAST += [("neoverse-n1", 3, 1, "32M"), ("cortex-a72", 2, 2, "32M"), ("cortex-a53", 2, 1, "128M"),
+         ("max", 3, 2, "16G"), ("neoverse-n1", 3, 1, "1T")]
+
+DEEP = [machine for machine in itertools.product(CPUS, (2, 3), (1, 2), SIZES)
+        if machine not in FAST and not (machine[3] == "1T" and machine[0] in FORTY_BITS)]
+
+
+def check_boot(cpu, gic, level, mem, **others):
+    result = boot("meminfo", cpu=cpu, gic=gic, el=level, mem=mem, **others)
+
+    assert result.status == 0, result.output
+    total = re.search(r"^MemTotal: +(\d+) kB$", result.output, re.MULTILINE)
+    assert total, result.output
+    # What the image and the frame table take is not in the total; RAM that is not there must not be.
+    assert SIZES[mem] * 0.8 <= int(total[1]) / 1024 <= SIZES[mem], result.output
+
+
+@pytest.mark.parametrize("cpu, gic, level, mem", FAST)
+def test_boots(cpu, gic, level, mem):
+    check_boot(cpu, gic, level, mem)
+
+
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("cpu, seed", [("cortex-a53", 1), ("neoverse-n1", 2), ("max", 3)])
+def test_boots_when_ram_is_full_of_garbage(cpu, level, seed):
+    check_boot(cpu, 3, level, "512M", poison=seed)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("cpu, gic, level, mem", DEEP)
+def test_boots_on_all_the_others(cpu, gic, level, mem):
+    check_boot(cpu, gic, level, mem)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("seed", range(10, 20))
+@pytest.mark.parametrize("cpu, level", itertools.product(CPUS, (1, 2)))
+def test_boots_in_much_garbage(cpu, level, seed):
+    check_boot(cpu, 2, level, "128M", poison=seed)
