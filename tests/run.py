@@ -12,6 +12,7 @@ The last line is `N passed, N failed, N skipped`, alone; the exit status is 0 if
 import argparse
 import os
 import re
+import secrets
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -102,14 +103,16 @@ def gtest_results(output, status):
 
 
 def unit_part(_):
-    """The GoogleTest program, once a core, each with its share of the tests."""
+    """The GoogleTest program, once a core, each with its share of the tests and the same seed."""
     program = os.path.join(TOP, "build/unit/unit_tests")
     if not os.path.exists(program):
         return
+    seed = os.environ.get("MERIDIAN_SEED") or str(secrets.randbits(63))
+    print(f"unit    MERIDIAN_SEED={seed} repeats this run's random tests", flush=True)
 
     def shard(index):
         return run([program, "--gtest_color=no"], UNIT_TESTS_SECONDS, GTEST_TOTAL_SHARDS=str(CORES),
-                   GTEST_SHARD_INDEX=str(index))
+                   GTEST_SHARD_INDEX=str(index), MERIDIAN_SEED=seed)
 
     with ThreadPoolExecutor(CORES) as pool:
         for index, (status, output) in enumerate(pool.map(shard, range(CORES))):
