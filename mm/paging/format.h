@@ -39,10 +39,12 @@ concept PagingGeometry = requires(const G g, Level level, VirtAddr va) {
   { g.contains(va) } -> std::same_as<bool>;           // does this half translate `va`
 };
 
-/// A format: its entry and its geometry.
+/// A format: its entry, its geometry, and how many bits a physical address has at most. A half starts
+/// at address 0 or ends at 2^64.
 template <typename F>
 concept PagingFormat =
     PagingGeometry<typename F::Geometry> && std::is_trivially_copyable_v<typename F::Entry> &&
+    std::convertible_to<decltype(F::kOutputBits), unsigned> &&
     sizeof(typename F::Entry) == sizeof(u64) &&
     requires(typename F::Entry e, Level level, Frame frame, Attributes wanted, u64 raw) {
       { typename F::Entry() };      // the invalid entry: all zeros
@@ -52,6 +54,7 @@ concept PagingFormat =
       { e.raw() } -> std::same_as<u64>;
       { e.kind(level) } -> std::same_as<Kind>;
       { e.output() } -> std::same_as<Frame>;              // next table, or the leaf's first frame
+      { e.with_output(frame) } -> std::same_as<typename F::Entry>;  // a leaf's other bits, kept
       { e.attributes(level) } -> std::same_as<Attributes>;  // of a leaf
     };
 
@@ -73,7 +76,8 @@ enum class TlbScope : u8 {
 /// all CPUs (inner shareable) only after finish().
 template <typename T>
 concept Tlb = requires(T tlb, VirtAddr va, u64 size, u64 stride, TlbScope scope) {
-  { tlb.publish() } -> std::same_as<void>;   // table writes so far are visible to every walker (DSB ISHST)
+  { tlb.publish() } -> std::same_as<void>;   // table writes so far are visible to every walker and to
+                                             // this CPU's next access (DSB ISHST, ISB)
   { tlb.invalidate(va, size, stride, scope) } -> std::same_as<void>;  // one entry each `stride` bytes
   { tlb.invalidate_all() } -> std::same_as<void>;   // this whole address space
   { tlb.finish() } -> std::same_as<void>;    // invalidations are complete (DSB ISH, ISB)
