@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every assembly file uses: FUNCTION and END around a function, adr_far for the address of a
+ * symbol relative to PC (good at any load address, with the MMU on or off).
+ */
+#pragma once
+
+        .macro  FUNCTION name
+        .global \name
+        .hidden \name
+        .type   \name, %function
+        .balign 4
+\name:
+        .endm
+
+        .macro  END name
+        .size   \name, . - \name
+        .endm
+
+        /* The address of `symbol`, at most 4 GiB away, in `reg`. */
+        .macro  adr_far reg, symbol
+        adrp    \reg, \symbol
+        add     \reg, \reg, :lo12:\symbol
+        .endm

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+/// What the pieces of boot say to each other. All of it runs, or is filled, while the MMU is off and the
+/// image runs at its physical address: no virtual function, no pointer in initialised data, nothing
+/// that needs an absolute address (tests/check_elf.py looks).
+#pragma once
+
+#include "kernel/entry.h"
+#include "kernel/lib/result.h"
+#include "kernel/lib/types.h"
+#include "mm/address.h"
+
+namespace meridian::arch {
+
+/// The register values that enable_mmu.S writes, and what entry.S needs after it. Offsets into it are
+/// generated (asm_offsets.cc).
+struct MmuSetup {
+  u64 mair, tcr;
+  u64 ttbr0, ttbr1;
+  u64 sctlr;
+  u64 offset;      // high minus physical
+  u64 empty_root;  // TTBR0 from then on
+};
+
+/// Filled before the MMU is on; constant afterwards.
+extern BootInfo boot_info;
+extern MmuSetup mmu_setup;
+
+/// Makes every absolute address in the image right for running at `image` (its first byte). Runs once,
+/// before anything reads such an address.
+void relocate_image(VirtAddr image);
+
+/// What a glance at the device tree shows, without trusting a byte of it.
+struct TreeGlance {
+  u64 size = 0;  // as its header says
+  PhysAddr uart;
+  bool has_uart = false;
+};
+/// Errc::not_aligned, bad_format (no magic), too_large, truncated (the header).
+Result<TreeGlance> glance_at_tree(PhysAddr tree);
+inline constexpr u64 kMaxTreeSize = 2_MiB;  // as the boot protocol allows
+
+/// Builds the kernel's tables and the identity map, and fills boot_info and mmu_setup.
+Result<void> build_early_map(VirtAddr image);
+
+/// One line on the UART (or by semihosting) and the end: power off with a failure status, or park.
+/// `about`, if not 0, is printed after it.
+[[noreturn]] void early_stop(const char* message, u64 about = 0);
+
+extern "C" {
+const MmuSetup* early_start(u64 tree, u64 entry_level);
+[[noreturn]] void start_high();
+[[noreturn]] void early_stop_wrong_level(u64 level, u64 tree);
+u64 early_recover(u64 esr, u64 elr, u64 far);
+
+// In early_vectors.S and entry.S.
+u64 early_probe32(u64 address);  // the word there, or ~0 if the access faults
+extern char early_probe32_access[] [[gnu::visibility("hidden")]];  // the instruction that may fault
+[[noreturn]] void park();
+}
+
+}  // namespace meridian::arch

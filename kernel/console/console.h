@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+/// The console: where the kernel writes, and where a person's keys arrive. Output is polled, so that it
+/// works in every state of the machine; input comes by interrupt into a ring, or is polled until then.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <string_view>
+
+#include "kernel/lib/format.h"
+#include "kernel/lib/types.h"
+#include "kernel/sync/spinlock.h"
+
+namespace meridian {
+
+/// What the console needs of a device.
+class ConsoleDevice {
+ public:
+  /// Waits for room and sends.
+  virtual void send(char c) = 0;
+  /// Takes a received character, if there is one.
+  virtual bool receive(char& c) = 0;
+  /// From now on its interrupt handler calls Console::receive().
+  virtual void enable_receive_interrupt() = 0;
+
+ protected:
+  ~ConsoleDevice() = default;
+};
+
+class Console final : public Writer {
+ public:
+  constexpr Console() = default;
+
+  /// Writes go to `device` from now on; until then they are lost.
+  void attach(ConsoleDevice& device) { device_ = &device; }
+
+  /// One call's text comes out in one piece. A new line also returns the carriage. A CPU that is
+  /// already writing (a fault inside) writes at once, whatever the lock says.
+  void write(std::string_view text) override;
+
+  /// Moves what the device has received into the ring; what does not fit is lost. Called by the
+  /// device's interrupt handler.
+  void receive();
+  /// Interrupts deliver input from now on.
+  void use_receive_interrupt();
+
+  /// The next key; sleeps until there is one.
+  char read();
+  /// The next key if there is one.
+  bool try_read(char& c);
+
+ private:
+  static constexpr u32 kRingSize = 256;  // a power of two
+  static constexpr u32 kNobody = ~u32{0};
+
+  void send(std::string_view text);
+
+  ConsoleDevice* device_ = nullptr;
+  bool interrupts_ = false;
+
+  Spinlock output_;
+  std::atomic<u32> writer_{kNobody};  // the CPU that holds output_
+
+  // One producer (the interrupt handler) and one consumer (the shell): positions only grow.
+  std::array<char, kRingSize> ring_{};
+  std::atomic<u32> produced_{0}, consumed_{0};
+};
+
+/// The machine's one console.
+Console& console();
+
+}  // namespace meridian

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+/// Where the machine enters the kernel: what the architecture calls up, and what boot hands over. It
+/// calls nothing else above it.
+#pragma once
+
+#include "kernel/lib/types.h"
+#include "mm/frame.h"
+#include "mm/range.h"
+
+namespace meridian {
+
+/// What boot found and made before the kernel ran high. Addresses only: it is filled while the image
+/// still runs at its physical address.
+struct BootInfo {
+  unsigned entry_level = 0;  // the exception level we were entered at
+
+  PhysRange image_phys;  // all of the image, with bss and boot stack
+  VirtAddr image;        // where it runs
+
+  PhysRange tree_phys;  // the device tree as its header gives its size
+  VirtAddr tree;        // read-only, in the fixmap
+
+  PhysAddr uart_phys;         // the PL011's registers
+  VirtAddr uart;              // mapped in the fixmap
+  bool uart_in_tree = false;  // false: the tree has none, and this is QEMU virt's (the last resort)
+
+  Frame kernel_root;  // TTBR1's
+  Frame empty_root;   // for TTBR0 when no program runs: maps nothing, ever
+
+  FrameRange table_pool;  // frames in the image for the first tables
+  u64 tables_used = 0;    // so many of them, from the first on
+};
+
+/// The kernel, from the moment it runs high: identity map gone, interrupts masked, on the boot stack.
+[[noreturn]] void kernel_main(const BootInfo& boot);
+
+}  // namespace meridian
