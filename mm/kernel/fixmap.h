@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+/// The fixmap: kernel addresses known when the kernel is compiled, for things that must be reachable
+/// before any allocator is (the device tree, the first console) and for short visits later. A layout
+/// gives the region; each slot has a fixed place in it.
+#pragma once
+
+#include "mm/layout/layout.h"
+#include "mm/paging/attributes.h"
+
+namespace meridian {
+
+enum class FixSlot : u8 {
+  device_tree,  // the whole tree, wherever in RAM it begins: two 2 MiB blocks
+  console,      // the UART's registers, before there is ioremap
+  scratch,      // one page for a short visit by the CPU that boots
+};
+inline constexpr FixSlot kFixSlots[] = {FixSlot::device_tree, FixSlot::console, FixSlot::scratch};
+
+/// What a device tree may span from the 2 MiB boundary below it: its own 2 MiB at most, and what
+/// comes before it in its first block.
+inline constexpr u64 kFixTreeSize = 4_MiB;
+inline constexpr u64 kFixTreeAlignment = 2_MiB;
+
+/// The addresses of `slot` under `layout`. Reads nothing but its arguments: boot calls it before the
+/// image has relocated itself. The tree's window is at the region's start; pages follow, each with an
+/// unmapped page after it.
+constexpr VirtRange fixmap_range(const Region& fixmap, FixSlot slot) {
+  const VirtAddr tree = VirtAddr(fixmap.first).align_up(kFixTreeAlignment);
+  if (slot == FixSlot::device_tree) return {tree, kFixTreeSize};
+  const u64 nth = static_cast<u64>(slot) - 1;
+  return {tree + kFixTreeSize + nth * 2 * kPageSize, kPageSize};
+}
+
+/// The addresses of `slot` under the current layout.
+inline VirtRange fixmap_range(FixSlot slot) {
+  return fixmap_range(current_layout().region(RegionKind::fixmap), slot);
+}
+
+/// Maps the page-aligned physical range at the start of `slot`; whatever was there is replaced, and no
+/// TLB still holds it. Errc::too_large if it does not fit, out_of_frames if a table cannot be had (the
+/// slot is then empty).
+Result<VirtAddr> fixmap_set(FixSlot slot, PhysRange what, Attributes attributes);
+
+/// Unmaps all of `slot`; no TLB still holds it.
+void fixmap_clear(FixSlot slot);
+
+}  // namespace meridian
