@@ -9,11 +9,13 @@
 A combination that cannot work gets one line and exit status 2, before QEMU is started.
 """
 
+import contextlib
 import os
 import random
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -57,7 +59,7 @@ def flag(name):
     return env(name, "0") not in ("0", "no", "off")
 
 
-def number(name, default):
+def whole_number(name, default):
     text = env(name, str(default))
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise BadRequest(f"{name}={text} is not a number")
@@ -139,7 +141,7 @@ class Machine:
 
     @staticmethod
     def _cpus():
-        cpus = number("CPUS", 1)
+        cpus = whole_number("CPUS", 1)
         if not 1 <= cpus <= MAX_CPUS:
             raise BadRequest(f"CPUS={cpus}: it is 1 to {MAX_CPUS}")
         return cpus
@@ -232,8 +234,18 @@ def gdb_arguments(where):
     """GDB=1: wait for it on TCP port 1234; GDB=PORT another port; GDB=/path a Unix socket."""
     if where.startswith("/"):
         return ["-S", "-gdb", f"unix:{where},server=on,wait=off"]
-    port = number("GDB", 0)
+    port = whole_number("GDB", 0)
     return ["-S", "-gdb", f"tcp:127.0.0.1:{1234 if port == 1 else port}"]
+
+
+def end(process):
+    """Ends QEMU if it still runs: gently, so that it puts the terminal back."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def wait(process, seconds):
@@ -241,14 +253,15 @@ def wait(process, seconds):
     try:
         return process.wait(timeout=seconds or None)
     except subprocess.TimeoutExpired:
-        process.terminate()  # QEMU puts the terminal back
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
         print(f"\nrun.py: ended after TIMEOUT={seconds} seconds", file=sys.stderr)
         return EXIT_TIMEOUT
+
+
+def leave_on(signals):
+    """So that whoever ends this process ends QEMU with it."""
+    for number in signals:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
 def run(machine):
@@ -257,44 +270,63 @@ def run(machine):
     if env("GDB"):
         arguments += gdb_arguments(env("GDB"))
         print(f"run.py: halted; waiting for GDB: {' '.join(arguments[-2:])}", file=sys.stderr)
-    seconds = number("TIMEOUT", 0)
+    seconds = whole_number("TIMEOUT", 0)
     stdin = subprocess.DEVNULL if machine.batch else None
     if not machine.batch:
         print(f"{machine}. Ctrl-A X leaves QEMU, Ctrl-A C is QEMU's own prompt.", file=sys.stderr)
     with subprocess.Popen(arguments, stdin=stdin, close_fds=False) as process:
         try:
             status = wait(process, seconds)
-        except KeyboardInterrupt:  # QEMU has had it too
-            status = wait(process, 5)
+        finally:
+            end(process)
     return status if status >= 0 else 128 - status
+
+
+@contextlib.contextmanager
+def terminal_of_our_own():
+    """Takes this process and its children out of make's process group, so that Ctrl-C interrupts the
+    program that GDB runs, and not make."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = os.tcgetpgrp(sys.stdin.fileno())
+    for stop in (signal.SIGTTOU, signal.SIGTSTP):  # nobody could continue us
+        signal.signal(stop, signal.SIG_IGN)
+    os.setpgid(0, 0)
+    os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
+    signal.signal(signal.SIGINT, lambda *_: None)  # for GDB alone; it does not inherit a handler
+    try:
+        yield
+    finally:
+        os.tcsetpgrp(sys.stdin.fileno(), before)
 
 
 def debug(machine):
     """GDB has the terminal's keyboard; what the kernel prints appears between its lines."""
-    elf = os.path.join(os.path.dirname(machine.kernel), "meridian.elf")
+    elf = readable("KERNEL", os.path.join(os.path.dirname(machine.kernel), "meridian.elf"))
     commands = os.path.join(TOP, "qemu/gdb/meridian.py")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, terminal_of_our_own():
         socket = os.path.join(folder, "gdb")
         arguments = machine.arguments(BATCH_CONSOLE) + gdb_arguments(socket)
-        # A session of its own: Ctrl-C is for GDB.
+        # A session of its own: Ctrl-C is not for QEMU.
         with subprocess.Popen(arguments, stdin=subprocess.DEVNULL, close_fds=False,
                               start_new_session=True) as process:
-            print(f'{machine}, halted at reset. The kernel prints here; to give it commands, use RUN="...".')
-            gdb = [env("GDB_PROGRAM", "gdb-multiarch"), "-q", readable("KERNEL", elf)]
-            gdb += ["-ex", "set confirm off", "-ex", "set tcp connect-timeout 10"]
-            gdb += ["-ex", f"target remote {socket}"]
+            print(f'{machine}, halted at reset. The kernel prints here; to give it commands, use RUN="...".',
+                  flush=True)
+            gdb = [env("GDB_PROGRAM", "gdb-multiarch"), "-q", elf]
+            gdb += ["-ex", "set confirm off", "-ex", f"target remote {socket}"]
             if os.path.exists(commands):
                 gdb += ["-x", commands]
             while not os.path.exists(socket) and process.poll() is None:
                 time.sleep(0.02)
-            status = 1
-            if process.poll() is None:
-                status = subprocess.call(gdb)
-            process.terminate()
-    return status
+            try:
+                return 1 if process.poll() is not None else subprocess.call(gdb)
+            finally:
+                process.kill()  # the terminal is not QEMU's, so there is nothing to put back
 
 
 def main(arguments):
+    leave_on((signal.SIGTERM, signal.SIGHUP, signal.SIGINT))
     try:
         machine = Machine()
         if not shutil.which(shlex.split(env("QEMU", "qemu-system-aarch64"))[0]):

@@ -24,6 +24,10 @@ OUTPUT = os.path.join(TOP, "build/test-results")
 CORES = len(os.sched_getaffinity(0))
 MAKE = os.environ.get("MAKE", "make")
 
+IMAGE = "build/kernel/Image"
+TEST_IMAGE = "build/test/Image"
+UNIT_TESTS = "build/unit/unit_tests"
+
 UNIT_TESTS_SECONDS = 240
 KERNEL_TESTS_SECONDS = 120
 SHOWN_LINES = 120  # of a failed test's output; all of it is in build/test-results
@@ -60,17 +64,21 @@ def keep(name, text):
         file.write(text)
 
 
-def make(name, *targets, silent=False):
-    """The result of one call of make. A warning is a failure."""
+def make(name, *targets, result=None):
+    """The result of one call of make. A warning is a failure. What a failed build was to make is
+    removed, so that nothing tests what an older build left."""
     status, output = run([MAKE, "--no-print-directory", *targets])
-    bad = status != 0 or (not silent and re.search(r"\bwarning: ", output))
+    bad = status != 0 or re.search(r"\bwarning: ", output)
+    if bad and result and os.path.exists(result):
+        os.remove(result)
     return Result(name, FAILED if bad else PASSED, output)
 
 
 def build_part(_):
-    yield make("the kernel and its programs build without a warning", "kernel", "initramfs")
-    yield make("the test image builds without a warning", "test-kernel", "test-initramfs", "compile-commands")
-    yield make("the unit tests build without a warning", "build/unit/unit_tests")
+    yield make("the kernel and its programs build without a warning", "kernel", "initramfs", result=IMAGE)
+    yield make("the test image builds without a warning", "test-kernel", "test-initramfs", "compile-commands",
+               result=TEST_IMAGE)
+    yield make("the unit tests build without a warning", UNIT_TESTS, result=UNIT_TESTS)
 
 
 def layers_part(_):
@@ -104,14 +112,13 @@ def gtest_results(output, status):
 
 def unit_part(_):
     """The GoogleTest program, once a core, each with its share of the tests and the same seed."""
-    program = os.path.join(TOP, "build/unit/unit_tests")
-    if not os.path.exists(program):
+    if not os.path.exists(UNIT_TESTS):
         return
     seed = os.environ.get("MERIDIAN_SEED") or str(secrets.randbits(63))
     print(f"unit    MERIDIAN_SEED={seed} repeats this run's random tests", flush=True)
 
     def shard(index):
-        return run([program, "--gtest_color=no"], UNIT_TESTS_SECONDS, GTEST_TOTAL_SHARDS=str(CORES),
+        return run([UNIT_TESTS, "--gtest_color=no"], UNIT_TESTS_SECONDS, GTEST_TOTAL_SHARDS=str(CORES),
                    GTEST_SHARD_INDEX=str(index), MERIDIAN_SEED=seed)
 
     with ThreadPoolExecutor(CORES) as pool:
@@ -164,12 +171,14 @@ KERNEL_TEST_MACHINES = {
 
 def kernel_part(_):
     """The test image, with all its tests, on each machine."""
+    if not os.path.exists(TEST_IMAGE):
+        return
+
     def boot(machine):
         plain = {name: "" for name in ("APPEND", "CPU", "CPUS", "DTB", "EL", "GDB", "GIC", "ICOUNT", "LAYOUT",
                                        "MEM", "POISON", "QEMU_ARGS")}
         return run([sys.executable, "qemu/run.py"], **{**plain, **machine}, RUN="selftest",
-                   KERNEL=os.path.join(TOP, "build/test/Image"),
-                   INITRD=os.path.join(TOP, "build/test-initramfs.cpio"), TIMEOUT=str(KERNEL_TESTS_SECONDS))
+                   KERNEL=TEST_IMAGE, INITRD="build/test-initramfs.cpio", TIMEOUT=str(KERNEL_TESTS_SECONDS))
 
     with ThreadPoolExecutor(CORES) as pool:
         machines = KERNEL_TEST_MACHINES
@@ -179,13 +188,13 @@ def kernel_part(_):
                 yield result._replace(name=f"{result.name} [{name}]")
 
 
-def script_part(deep):
-    """pytest: the tools' own tests, and the sessions with the kernel seen from outside."""
-    report = os.path.join(OUTPUT, "scripts.xml")
-    command = [sys.executable, "-m", "pytest", "-q", "-n", str(max(2, CORES)), "-p", "no:cacheprovider",
-               f"--junitxml={report}", "tests/tools", "tests/guest"]
+def pytest_results(folder, deep):
+    """Runs the folder's tests, some side by side, and reads the report that pytest writes."""
+    report = os.path.join(OUTPUT, os.path.basename(folder) + ".xml")
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-n", str(max(2, CORES)),
+               f"--junitxml={report}", folder]
     status, output = run(command + ([] if deep else ["-m", "not deep"]))
-    keep("scripts.txt", output)
+    keep(os.path.basename(folder) + ".txt", output)
     if not os.path.exists(report):
         yield Result("pytest", FAILED, output)
         return
@@ -205,13 +214,25 @@ def script_part(deep):
         yield Result("pytest", FAILED, output)
 
 
+def tools_part(deep):
+    """The project's own scripts, tried on what they must find."""
+    yield from pytest_results("tests/tools", deep)
+
+
+def guest_part(deep):
+    """Sessions with the kernel, seen from outside."""
+    if os.path.exists(IMAGE):
+        yield from pytest_results("tests/guest", deep)
+
+
 PARTS = {
     "build": build_part,
     "layers": layers_part,
     "elf": elf_part,
     "unit": unit_part,
     "kernel": kernel_part,
-    "scripts": script_part,
+    "tools": tools_part,
+    "guest": guest_part,
 }
 
 
@@ -234,6 +255,7 @@ def main():
     if unknown:
         parser.error(f"no such part: {' '.join(sorted(unknown))}")
 
+    os.chdir(TOP)
     os.makedirs(OUTPUT, exist_ok=True)
     for name in os.listdir(OUTPUT):
         os.remove(os.path.join(OUTPUT, name))
