@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/// Physical memory, for everybody who wants some: blocks of 2^order frames, contiguous, naturally
+/// aligned, not zeroed. Any CPU, any context (interrupts are masked inside).
+#pragma once
+
+#include "mm/frames/early_frames.h"
+#include "mm/frames/frame_table.h"
+#include "mm/frames/zone.h"
+
+namespace meridian {
+
+/// Takes over all memory of `map` (which must live on) but what `early` has taken. The linear map
+/// must stand: it says what is DMA, NORMAL and HIGHMEM. `table` is the layout's region for the
+/// frame table, and its first entry is the linear map's first frame. Costs the same however much
+/// RAM there is: parts of the table are backed, through `backing`, when the first of their frames
+/// is used. Errc::too_large if RAM goes beyond what the region can describe; then nothing changes.
+Result<void> frames_start(const MemoryMap& map, const EarlyFrames& early, VirtRange table,
+                          TableBacking& backing);
+
+/// 2^order frames for `owner`, from zone `highest` or a lower one. Errc::too_large above kMaxOrder;
+/// Errc::out_of_frames when there is no such block.
+Result<Frame> alloc_frames(unsigned order, FrameOwner owner, ZoneKind highest = ZoneKind::normal);
+
+/// Gives a block back. CHECKs that it is the first frame of an allocated block of this order with
+/// no further references: a double free or a wrong order is a bug that stops here.
+void free_frames(Frame frame, unsigned order);
+
+inline Result<Frame> alloc_frame(FrameOwner owner, ZoneKind highest = ZoneKind::normal) {
+  return alloc_frames(0, owner, highest);
+}
+inline void free_frame(Frame frame) { free_frames(frame, 0); }
+
+/// free_frames() for a frame and an order that a person typed: Errc::not_allocated unless `owner`
+/// has exactly this block and holds the only reference.
+Result<void> try_free_frames(Frame frame, unsigned order, FrameOwner owner);
+
+/// The table's entry of a frame that was given out (or of one of its block).
+FrameInfo& frame_info(Frame frame);
+
+/// What is known of any frame whatever.
+struct FrameState {
+  FrameOwner owner;  // none: not RAM
+  Frame first;       // the block it belongs to
+  unsigned order;
+  u64 references;  // 0 unless allocated
+};
+FrameState frame_state(Frame frame);
+
+/// Gives what this CPU's cache holds back to the zone, so that neighbours join.
+void drain_frame_cache();
+
+ZoneStats zone_stats(ZoneKind kind);
+
+struct FrameStats {
+  u64 present, managed, free;  // as in ZoneStats, of all zones
+  /// Frames by owner, counted now, in the parts of the table that are backed. `reserved` is memory
+  /// of the map that is not managed.
+  std::array<u64, static_cast<usize>(FrameOwner::page_cache) + 1> by_owner;
+};
+/// Goes over all memory ever used; for people, not for hot paths.
+FrameStats frame_stats();
+u64 free_frame_count();
+
+/// Frames in one CPU's cache.
+u64 cached_frames(unsigned cpu);
+
+/// The zone that would hold `frame`.
+ZoneKind zone_of(Frame frame);
+
+}  // namespace meridian
