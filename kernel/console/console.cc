@@ -24,7 +24,8 @@ void Console::write(std::string_view text) {
   if (device_ == nullptr) return;
   arch::IrqGuard irq;
   const u32 me = arch::cpu_index();
-  if (writer_.load(std::memory_order_relaxed) == me) return send(text);
+  if (writer_.load(std::memory_order_relaxed) == me || broken_.load(std::memory_order_relaxed))
+    return send(text);
   SpinGuard guard(output_);
   writer_.store(me, std::memory_order_relaxed);
   send(text);
@@ -41,9 +42,10 @@ void Console::receive() {
   }
 }
 
-void Console::use_receive_interrupt() {
+Result<void> Console::use_receive_interrupt(u32 intid) {
+  TRY(device_->enable_receive_interrupt(intid));
   interrupts_ = true;
-  device_->enable_receive_interrupt();
+  return {};
 }
 
 bool Console::try_read(char& c) {

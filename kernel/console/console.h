@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "kernel/lib/format.h"
+#include "kernel/lib/result.h"
 #include "kernel/lib/types.h"
 #include "kernel/sync/spinlock.h"
 
@@ -20,8 +21,8 @@ class ConsoleDevice {
   virtual void send(char c) = 0;
   /// Takes a received character, if there is one.
   virtual bool receive(char& c) = 0;
-  /// From now on its interrupt handler calls Console::receive().
-  virtual void enable_receive_interrupt() = 0;
+  /// From now on interrupt `intid` is handled by calling Console::receive().
+  virtual Result<void> enable_receive_interrupt(u32 intid) = 0;
 
  protected:
   ~ConsoleDevice() = default;
@@ -37,12 +38,14 @@ class Console final : public Writer {
   /// One call's text comes out in one piece. A new line also returns the carriage. A CPU that is
   /// already writing (a fault inside) writes at once, whatever the lock says.
   void write(std::string_view text) override;
+  /// For a panic: nobody who holds the lock will let it go.
+  void break_lock() { broken_.store(true, std::memory_order_relaxed); }
 
   /// Moves what the device has received into the ring; what does not fit is lost. Called by the
   /// device's interrupt handler.
   void receive();
-  /// Interrupts deliver input from now on.
-  void use_receive_interrupt();
+  /// Interrupt `intid` delivers input from now on; on an error input stays polled.
+  Result<void> use_receive_interrupt(u32 intid);
 
   /// The next key; sleeps until there is one.
   char read();
@@ -60,6 +63,7 @@ class Console final : public Writer {
 
   Spinlock output_;
   std::atomic<u32> writer_{kNobody};  // the CPU that holds output_
+  std::atomic<bool> broken_{false};
 
   // One producer (the interrupt handler) and one consumer (the shell): positions only grow.
   std::array<char, kRingSize> ring_{};

@@ -42,10 +42,6 @@ inline constexpr u64 kMaxTreeSize = 2_MiB;  // as the boot protocol allows
 /// Builds the kernel's tables and the identity map, and fills boot_info and mmu_setup.
 Result<void> build_early_map(VirtAddr image);
 
-/// One line on the UART (or by semihosting) and the end: power off with a failure status, or park.
-/// `about`, if not 0, is printed after it.
-[[noreturn]] void early_stop(const char* message, u64 about = 0);
-
 extern "C" {
 const MmuSetup* early_start(u64 tree, u64 entry_level);
 [[noreturn]] void start_high();

@@ -39,8 +39,6 @@ class LastWords {
   u64 uart_;
 };
 
-bool running_high() { return VirtAddr::of(__image_start).value() >> 63 != 0; }
-
 /// Asks the identification registers; a fault on the way means no.
 bool answers_as_pl011(u64 uart) {
   return early_probe32(uart + kPl011PeriphId0) == kPl011PeriphId0Value &&
@@ -49,7 +47,7 @@ bool answers_as_pl011(u64 uart) {
 
 /// The UART to speak on, as the code that runs now reaches it; 0 if there is none.
 u64 find_uart() {
-  if (running_high()) return boot_info.uart.value();
+  if (runs_high()) return boot_info.uart.value();
   if (boot_info.uart_in_tree) return boot_info.uart_phys.value();
   return answers_as_pl011(kLastResortUart) ? kLastResortUart : 0;
 }
@@ -61,6 +59,8 @@ u64 find_uart() {
 }
 
 }  // namespace
+
+bool runs_high() { return VirtAddr::of(__image_start).value() >> 63 != 0; }
 
 void early_stop(const char* message, u64 about) {
   const LastWords out(find_uart());

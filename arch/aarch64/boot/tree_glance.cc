@@ -41,7 +41,10 @@ class Bytes {
 /// What is known of the node being read.
 struct Node {
   bool is_uart = false;
+  bool is_disabled = false;  // not there, or not for us (the secure world's)
   u64 registers = 0;
+
+  bool is_answer() const { return is_uart && !is_disabled && registers != 0; }
 };
 
 /// Is `text` one of the strings in the list of `length` bytes at `offset`?
@@ -58,6 +61,7 @@ void read_property(const Bytes& tree, u64 offset, Node& node) {
   const u64 value = offset + 12;
   if (length > tree.size()) return;
   if (tree.holds(name, "compatible")) node.is_uart |= lists(tree, value, length, "arm,pl011");
+  if (tree.holds(name, "status")) node.is_disabled = tree.holds(value, "disabled");
   if (!tree.holds(name, "reg")) return;
   // One address cell and one size cell, or two and two: what machines with a PL011 have.
   if (length == 8) node.registers = tree.word(value);
@@ -77,15 +81,19 @@ u64 find_uart(const Bytes& tree) {
   for (u64 at = tree.word(8); at < tree.size();) {
     switch (static_cast<Token>(tree.word(at))) {
       case Token::begin_node:
+        if (node.is_answer()) return node.registers;  // it has a child
         node = {};
         at += align_up(4 + name_length(tree, at + 4), 4);
         break;
       case Token::prop:
         read_property(tree, at, node);
-        if (node.is_uart && node.registers != 0) return node.registers;
         at += align_up(u64{12} + tree.word(at + 4), 4);
         break;
       case Token::end_node:
+        if (node.is_answer()) return node.registers;
+        node = {};
+        at += 4;
+        break;
       case Token::nop:
         at += 4;
         break;

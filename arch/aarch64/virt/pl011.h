@@ -37,7 +37,7 @@ class Pl011 final : public ConsoleDevice {
 
   void send(char c) override;
   bool receive(char& c) override;
-  void enable_receive_interrupt() override;
+  Result<void> enable_receive_interrupt(u32 intid) override;
 
  private:
   u64 registers_ = 0;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <generated/asm_offsets.h>
+
 #include "arch/aarch64/asm.h"
 
         .text
@@ -13,4 +15,7 @@ FUNCTION semihosting_call
 semihosting_trap:
         hlt     #0xf000
         ret
+1:      mov     x0, #-1
+        ret
+        EX_TABLE semihosting_trap, 1b, EX_PLAIN
 END semihosting_call

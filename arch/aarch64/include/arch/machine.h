@@ -11,7 +11,7 @@
 
 namespace meridian {
 class ConsoleDevice;
-class Fdt;
+struct MachineDescription;
 }  // namespace meridian
 
 namespace meridian::arch {
@@ -19,6 +19,12 @@ namespace meridian::arch {
 /// Ends the machine: `status` goes to whoever started it, where the machine has a way to tell (a plain
 /// power-off counts as success). Works at any time after the kernel runs high.
 [[noreturn]] void power_off(int status);
+
+/// False while boot runs at physical addresses, with the MMU off: then early_stop() is all that works.
+bool runs_high();
+/// One line on the UART and the end, at any time before the console stands. `about` is printed after
+/// the message unless it is 0.
+[[noreturn]] void early_stop(const char* message, u64 about = 0);
 
 /// The generic timer's counter (virtual time), and its steps a second. The barrier keeps the read from
 /// being done early, before the work that it times.
@@ -31,15 +37,13 @@ inline u64 counter_frequency() { return hw::read_cntfrq_el0(); }
 /// The UART at `registers` as a console device: polled, no interrupts.
 ConsoleDevice& start_uart(VirtAddr registers);
 
-/// How to power off and the like, from the tree's PSCI node. Without one only semihosting ends a run.
-void start_firmware(const Fdt& tree);
+/// Learns how to power off and the like from the machine's PSCI. Without it only semihosting ends a run.
+void start_firmware(const MachineDescription& machine);
 
-/// The interrupt controller of the tree, its registers mapped with ioremap: this CPU takes interrupts
-/// from now on. Errc::not_found if the tree has none that this kernel drives.
-Result<void> start_interrupts(const Fdt& tree);
-
-/// The console's receive interrupt, from the tree's node of the UART at `registers`.
-Result<void> start_uart_interrupt(const Fdt& tree, PhysAddr registers);
+/// Starts the interrupt controller and this CPU's part of it, with registers mapped by ioremap; every
+/// source stays masked until someone registers a handler (<arch/irq.h>). Errc::not_found if the machine
+/// has none that this kernel drives.
+Result<void> start_interrupts(const MachineDescription& machine);
 
 /// "GICv3" and the like; "none" before start_interrupts().
 const char* interrupt_controller_name();

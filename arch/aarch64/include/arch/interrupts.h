@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+/// Interrupts by number: who handles which. Numbers are the GIC's INTIDs (SPIs from 32 on).
+#pragma once
+
+#include "arch/aarch64/hw/sysreg.h"
+#include "kernel/lib/result.h"
+#include "kernel/lib/types.h"
+
+namespace meridian::arch {
+
+/// For this CPU, until the other is called; an IrqGuard (<arch/irq.h>) is for code that must be alone.
+inline void mask_interrupts() { hw::mask_irqs(); }
+inline void unmask_interrupts() { hw::unmask_irqs(); }
+
+/// Runs with interrupts masked, on the CPU that took the interrupt.
+using IrqHandler = void (*)();
+
+/// From now on `handler` runs for each interrupt `intid`, which is unmasked. Errc::unsupported for a
+/// number that the controller does not have, or without a controller; Errc::already_mapped if it has a
+/// handler.
+Result<void> register_irq(u32 intid, IrqHandler handler);
+
+/// Takes and handles every pending interrupt. The exception vectors call it.
+void handle_irqs();
+
+/// How many interrupts this CPU has handled, and how many had no handler.
+struct IrqCounts {
+  u64 handled = 0, spurious = 0;
+};
+IrqCounts irq_counts();
+
+}  // namespace meridian::arch

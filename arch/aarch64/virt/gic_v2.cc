@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/// GICv2: a distributor and a CPU interface, both in memory (Arm IHI 0048).
+#include "arch/aarch64/hw/mmio.h"
+#include "arch/aarch64/virt/gic.h"
+#include "arch/aarch64/virt/gic_registers.h"
+#include "mm/kernel/ioremap.h"
+
+namespace meridian::arch {
+namespace {
+
+namespace gicc {
+constexpr u64 kCtlr = 0x0000;
+constexpr u64 kPmr = 0x0004;
+constexpr u64 kBpr = 0x0008;
+constexpr u64 kIar = 0x000c;
+constexpr u64 kEoir = 0x0010;
+}  // namespace gicc
+
+constexpr u32 kEnable = 1;
+using IarIntid = Field<9, 0, u32>;
+
+class GicV2 final : public InterruptController {
+ public:
+  void start(u64 distributor, u64 cpu_interface) {
+    distributor_ = distributor;
+    cpu_ = cpu_interface;
+    hw::write32(distributor_ + gicd::kCtlr, 0);
+    count_ = gic_interrupt_count(distributor_);
+    gic_mask_spis(distributor_, count_);
+    // The first eight target registers are read-only and name the CPU that reads them.
+    my_target_ = static_cast<u8>(hw::read32(distributor_ + gicd::kItargetsr));
+    hw::write32(distributor_ + gicd::kCtlr, kEnable);
+    start_cpu();
+  }
+
+  const char* name() const override { return "GICv2"; }
+  u32 count() const override { return count_; }
+
+  void enable(u32 intid) override {
+    hw::write8(distributor_ + gicd::kIpriorityr + intid, kIrqPriority);
+    if (intid >= kFirstSpi) hw::write8(distributor_ + gicd::kItargetsr + intid, my_target_);
+    hw::write32(distributor_ + gicd::bit_register(gicd::kIsenabler, intid), gicd::bit_of(intid));
+  }
+  u32 acknowledge() override {
+    // An SGI's sender stands above the INTID and belongs into EOIR, too; nothing sends any yet.
+    return IarIntid::decode(hw::read32(cpu_ + gicc::kIar));
+  }
+  void end(u32 intid) override { hw::write32(cpu_ + gicc::kEoir, intid); }
+
+ private:
+  void start_cpu() {
+    hw::write32(distributor_ + gicd::kIcenabler, ~u32{0});
+    hw::write32(cpu_ + gicc::kPmr, kIrqPriorityMask);
+    hw::write32(cpu_ + gicc::kBpr, 0);
+    hw::write32(cpu_ + gicc::kCtlr, kEnable);
+  }
+
+  u64 distributor_ = 0, cpu_ = 0;
+  u32 count_ = 0;
+  u8 my_target_ = 0;
+};
+
+constinit GicV2 gic_v2;
+
+}  // namespace
+
+Result<InterruptController*> start_gic_v2(const MachineDescription::Gic& gic) {
+  const u64 distributor = TRY(ioremap(gic.distributor)).value();
+  const u64 cpu_interface = TRY(ioremap(gic.cpu_interface)).value();
+  gic_v2.start(distributor, cpu_interface);
+  return &gic_v2;
+}
+
+}  // namespace meridian::arch

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/log/log.h"
+
+#include "kernel/console/console.h"
+
+namespace meridian {
+
+void log_line(std::string_view topic, std::string_view text) {
+  BufferWriter<kLogLineSize + 16> line;
+  format_text(line, topic, {.width = 10, .left = true});
+  line.write(text);
+  line.put('\n');
+  console().write(line.text());
+}
+
+}  // namespace meridian
