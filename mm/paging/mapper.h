@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+/// The mapper: every change to the tables of one address space, for boot, the kernel, programs and tests
+/// alike. An operation that fails has changed nothing: it checks, and takes the tables it will need,
+/// before it writes the first entry. Nothing here locks; `Sharing` says who may call at the same time.
+#pragma once
+
+#include <span>
+
+#include "mm/paging/cursor.h"
+#include "mm/paging/dump.h"
+#include "mm/paging/replace.h"
+#include "mm/paging/walk.h"
+
+namespace meridian {
+
+struct MapOptions {
+  Level largest = Level::L1;    // the coarsest leaf allowed
+  bool contiguous_hint = true;  // mark aligned groups of leaves as contiguous
+};
+
+/// What an address is mapped to.
+struct Translation {
+  PhysAddr pa;  // of the very byte asked for
+  Attributes attributes;
+  Level level;
+  u64 size;  // bytes that the leaf maps
+};
+
+/// Translations that unmap_leaves() removed: the arguments for Tlb::invalidate(), when the time comes.
+struct StaleRange {
+  VirtRange range;
+  u64 stride;  // one entry each so many bytes
+  static constexpr TlbScope kScope = TlbScope::leaf_only;  // no table was unlinked
+};
+
+/// One address space's tables: a root, its geometry, where tables come from, and its TLB. Cheap to make
+/// and to copy; it owns none of them. Ranges are in whole pages within the half; a range that is not
+/// gives Errc::bad_range or not_aligned where a Result is returned, and fails a CHECK elsewhere.
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T,
+          Sharing kSharing = Sharing::exclusive>
+class Mapper {
+ public:
+  using Entry = typename F::Entry;
+  using Geometry = typename F::Geometry;
+  using Cursor = meridian::Cursor<F, Store>;
+  using Gather = meridian::Gather<Store, T>;
+  using Walk = meridian::Walk<F>;
+
+  Mapper(Frame root, const Geometry& geometry, Store& store, T tlb)
+      : root_(root), geometry_(geometry), store_(store), tlb_(tlb) {}
+
+  Frame root() const { return root_; }
+  const Geometry& geometry() const { return geometry_; }
+
+  /// Maps `range` to the frames from `first` on, with the largest leaves that fit; they can be used as
+  /// soon as this returns. Errc::already_mapped (the first such address), out_of_frames, too_large (the
+  /// frames end beyond what the format can address). `attributes.contiguous` is ours to choose.
+  Result<void> map(VirtRange range, Frame first, Attributes attributes, MapOptions options = {});
+
+  /// Maps pages from `start` on, each to its own frame. Fails as map() does.
+  Result<void> map_pages(VirtAddr start, std::span<const Frame> frames, Attributes attributes);
+
+  /// Removes whatever is mapped in `range`; holes are fine. A block that lies partly in it must have been
+  /// split before (see split_and_unmap). Until the gather is flushed, CPUs may still use the mappings.
+  /// Where a contiguous group is cut, its other pages fault for a moment.
+  Gather unmap(VirtRange range, LeafRelease release = {}) {
+    Gather gather(store_, tlb_, release);
+    unmap(range, gather);
+    return gather;
+  }
+  /// The same into a gather that already owes something for this address space.
+  void unmap(VirtRange range, Gather& gather);
+
+  /// unmap() for a range that somebody asked for: checked, and blocks that reach out of it are split.
+  /// Errc::out_of_frames if a split needs a table that is not there.
+  Result<Gather> split_and_unmap(VirtRange range, LeafRelease release = {});
+
+  /// unmap() for callers who invalidate late and many at once: clears the leaves and says what a TLB may
+  /// still hold. The tables stay. Until the caller has called publish(), invalidate() and finish() for
+  /// it, neither the addresses nor the frames may be used again.
+  StaleRange unmap_leaves(VirtRange range);
+
+  /// Gives whatever is mapped in `range` these attributes (contiguous is kept where possible), splitting
+  /// blocks that reach out of it. Complete on every CPU when it returns. If the memory type changes, or a
+  /// block is split, its addresses fault for a moment. Errc::out_of_frames.
+  Result<void> protect(VirtRange range, Attributes attributes);
+
+  /// Makes the mapped page at `va` lead to `frame` instead, with these attributes; complete on every CPU
+  /// when it returns, and it faults for a moment in between. Errc::not_mapped, out_of_frames (of a split).
+  Result<void> replace_page(VirtAddr va, Frame frame, Attributes attributes);
+
+  /// Makes sure that no leaf above `level` maps `va`, without changing any translation. Errc::not_mapped,
+  /// out_of_frames. The block's addresses fault for a moment.
+  Result<void> split_block(VirtAddr va, Level level);
+
+  /// Frees every table below the root and empties the root, without a word to the TLB: the space is
+  /// not live on any CPU, and its ASID was invalidated.
+  void release_tables();
+
+  /// Errc::not_mapped, or not_canonical if this half does not translate `va`.
+  Result<Translation> translate(VirtAddr va) const;
+  /// The physical address only.
+  Result<PhysAddr> physical(VirtAddr va) const;
+  /// Every entry the MMU would read for `va`.
+  Walk walk(VirtAddr va) const { return walk_tables<F>(geometry_, store_, root_, va); }
+
+  /// All addresses of the half.
+  VirtRange half() const { return half_of(geometry_); }
+  /// Calls visit(const DumpRun&) for each run of `part`, in order.
+  template <typename Visit>
+  void dump(VirtRange part, Coalesce rule, Visit&& visit) const {
+    CHECK(check_range(part).has_value());
+    dump_tables<F>(geometry_, store_, root_, part, rule, visit);
+  }
+  template <typename Visit>
+  void dump(Visit&& visit) const {
+    dump(half(), Coalesce::rights, visit);
+  }
+
+ private:
+  using Spares = SpareTables<Entry, Store>;
+  using Unit = LeafUnit<Entry>;
+
+  /// What map() was asked for.
+  struct Request {
+    VirtRange range;
+    Frame first;
+    Level largest;
+
+    u64 left(VirtAddr va) const { return range.size() - (va - range.start()); }
+    Frame frame_at(VirtAddr va) const { return first + ((va - range.start()) >> kPageShift); }
+  };
+
+  static constexpr u64 frames_in(u64 bytes) { return bytes >> kPageShift; }
+
+  Cursor at(VirtAddr va) const { return Cursor(geometry_, store_, root_, va); }
+
+  // Checks.
+  Result<void> check_range(VirtRange range) const;
+  static Result<void> check_output(Frame first, u64 bytes);
+
+  // Mapping, in two passes over the same places: reserve() looks and takes tables, then nothing can fail.
+  bool fits(const Cursor& cursor, const Request& request) const;
+  template <typename OnMissing>
+  Result<void> find_place(Cursor& cursor, const Request& request, OnMissing&& on_missing) const;
+  Result<void> reserve(const Request& request, Spares& spares) const;
+  template <typename Fill>
+  void commit(const Request& request, Spares& spares, Fill&& fill);
+  template <typename Fill>
+  Result<void> map_request(const Request& request, Fill&& fill);
+  usize run_length(const Cursor& cursor, u64 left) const;
+
+  // Filling consecutive slots of one table.
+  static void fill(Entry* slots, usize count, Entry first, u64 frames_each);
+  void fill_run(const Cursor& cursor, usize count, Frame first, Attributes attributes,
+                bool contiguous_hint) const;
+  void fill_frames(const Cursor& cursor, std::span<const Frame> frames, Attributes attributes) const;
+
+  // Unmapping.
+  template <typename OnLeaf>
+  usize clear_run(Cursor& cursor, u64 left, OnLeaf&& on_leaf);
+  template <typename OnRun>
+  void each_mapped_run(VirtRange range, OnRun&& on_run);
+  void free_empty_tables(Cursor& cursor, usize known_empty, Gather& gather);
+
+  // Changing valid entries.
+  bool is_contiguous(const Cursor& cursor) const;
+  Unit unit_of(const Cursor& cursor) const;
+  void drop_contiguous(const Cursor& cursor, Gather& gather);
+  void split(Cursor& cursor, Spares& spares, Gather& gather);
+  usize tables_to_split(VirtAddr edge, Level floor) const;
+
+  Frame root_;
+  Geometry geometry_;
+  Store& store_;
+  [[no_unique_address]] mutable T tlb_;
+};
+
+}  // namespace meridian

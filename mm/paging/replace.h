@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+/// The one place that changes a valid entry into another valid entry. It knows which changes a TLB
+/// tolerates and which need break-before-make: the old entry made invalid, published and invalidated on
+/// every CPU, before the new one is written (Arm ARM, "Using break-before-make when updating translation
+/// table entries").
+#pragma once
+
+#include "mm/paging/entry.h"
+#include "mm/paging/gather.h"
+
+namespace meridian {
+
+enum class Change : u8 {
+  none,         // the same mapping
+  in_place,     // rights only: until the invalidation a CPU uses either the old or the new ones
+  break_first,  // a CPU that held both would do anything at all
+};
+
+/// What it takes to turn `from`, a leaf of `level`, into the valid entry `to`.
+template <typename Entry>
+constexpr Change change_between(Level level, Entry from, Entry to) {
+  if (from.raw() == to.raw()) return Change::none;
+  if (to.kind(level) != Kind::leaf) return Change::break_first;  // another size
+  const Attributes old = from.attributes(level), wanted = to.attributes(level);
+  const bool same_place = from.output() == to.output();
+  const bool same_memory = old.type == wanted.type && old.global == wanted.global;
+  const bool same_size = old.contiguous == wanted.contiguous;
+  return same_place && same_memory && same_size ? Change::in_place : Change::break_first;
+}
+
+/// What a TLB may hold as one entry: one leaf, or a contiguous group of them. It maps `span` bytes an
+/// entry, from `start` on.
+template <typename Entry>
+struct LeafUnit {
+  Entry* slots;
+  usize count;
+  Level level;
+  VirtAddr start;
+  u64 span;
+
+  /// The unit's i-th entry when `first` is its first: a leaf's output moves on with it.
+  Entry nth(Entry first, usize i) const {
+    return i == 0 ? first : first.with_output(first.output() + i * (span >> kPageShift));
+  }
+};
+
+/// Makes the unit invalid on every CPU. The caller then writes what comes in its place and publishes it.
+/// The addresses fault in between: they must not be the ones that this code, its stack or the tables
+/// are reached through.
+template <typename Entry, Tlb T>
+void break_unit(const LeafUnit<Entry>& unit, T& tlb) {
+  for (usize i = 0; i < unit.count; ++i) store_entry(unit.slots[i], Entry());
+  tlb.publish();
+  // Above L3 the new entry may be a table: forget everything that a walk could have kept.
+  const TlbScope scope = unit.level == Level::L3 ? TlbScope::leaf_only : TlbScope::all_levels;
+  tlb.invalidate(unit.start, unit.count * unit.span, unit.span, scope);
+  tlb.finish();
+}
+
+/// Changes the whole unit, whose first entry becomes `wanted` (a leaf, or for a single entry a table).
+/// What a TLB may keep until then goes to `owed`; the caller publishes.
+template <typename Entry, Tlb T, typename Gather>
+void replace(const LeafUnit<Entry>& unit, Entry wanted, T& tlb, Gather& owed) {
+  switch (change_between(unit.level, load_entry(unit.slots[0]), wanted)) {
+    case Change::none:
+      return;
+    case Change::in_place:
+      owed.invalidate(unit.start, unit.count * unit.span, unit.span);
+      break;
+    case Change::break_first:
+      break_unit(unit, tlb);
+      break;
+  }
+  for (usize i = 0; i < unit.count; ++i) store_entry(unit.slots[i], unit.nth(wanted, i));
+}
+
+}  // namespace meridian
