@@ -22,3 +22,15 @@
         adrp    \reg, \symbol
         add     \reg, \reg, :lo12:\symbol
         .endm
+
+/*
+ * EX_TABLE: if the instruction at `at` faults, execution goes on at `fixup` with ESR in x16 and FAR in
+ * x17. `kind` (EX_*, generated from trap/ex_table.h) says what may be tried before that. Entries are
+ * relative, so the table needs no relocation.
+ */
+        .macro  EX_TABLE at, fixup, kind
+        .pushsection __ex_table, "a"
+        .balign 4
+        .word   \at - ., \fixup - ., \kind
+        .popsection
+        .endm

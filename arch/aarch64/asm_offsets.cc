@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include <arch/trap.h>
+#include <arch/user.h>
 
 #include "arch/aarch64/boot/boot.h"
 #include "arch/aarch64/regs/el2.h"
@@ -19,7 +20,7 @@ namespace {
 
 #define DEFINE(name, value) asm volatile("\n.ascii \"->" #name " %0\"" : : "i"(value))
 
-[[maybe_unused]] void linker_constants() {
+[[gnu::used]] void linker_constants() {
   DEFINE(IMAGE_LINK_BASE, kArm64Layout.image_base);
   DEFINE(ELF_LOAD_ADDRESS, 0x4020'0000);  // where a loader of the ELF puts it: QEMU virt's RAM
   DEFINE(IMAGE_ALIGN, 2_MiB);
@@ -29,7 +30,7 @@ namespace {
   DEFINE(STACK_SIZE, kKernelStackSize);
 }
 
-[[maybe_unused]] void boot_constants() {
+[[gnu::used]] void boot_constants() {
   DEFINE(MMU_SETUP_MAIR_TCR, offsetof(MmuSetup, mair));
   DEFINE(MMU_SETUP_TTBR0_TTBR1, offsetof(MmuSetup, ttbr0));
   DEFINE(MMU_SETUP_SCTLR_OFFSET, offsetof(MmuSetup, sctlr));
@@ -53,11 +54,30 @@ namespace {
   DEFINE(PMCR_EL0_N_SHIFT, PmcrN::kLow);
 }
 
-[[maybe_unused]] void trap_constants() {
+[[gnu::used]] void trap_constants() {
   DEFINE(EX_PLAIN, static_cast<u64>(ExKind::plain));
   DEFINE(EX_USER_COPY, static_cast<u64>(ExKind::user_copy));
   DEFINE(EX_CALL, static_cast<u64>(ExKind::call));
   DEFINE(STACK_OVERFLOW_BIT, __builtin_ctzll(kKernelStackSize));
+
+  DEFINE(TRAP_FRAME_SIZE, sizeof(TrapFrame));
+  DEFINE(TRAP_FRAME_X30_SP, offsetof(TrapFrame, x[30]));
+  DEFINE(TRAP_FRAME_ELR_SPSR, offsetof(TrapFrame, elr));
+  DEFINE(TRAP_FRAME_ESR_FAR, offsetof(TrapFrame, esr));
+  DEFINE(TRAP_FRAME_RECORD, offsetof(TrapFrame, record));
+  static_assert(offsetof(TrapFrame, x) == 0 && sizeof(TrapFrame) == 38 * sizeof(u64));
+  static_assert(offsetof(TrapFrame, sp) == offsetof(TrapFrame, x[30]) + 8);
+  static_assert(offsetof(TrapFrame, spsr) == offsetof(TrapFrame, elr) + 8);
+  static_assert(offsetof(TrapFrame, far) == offsetof(TrapFrame, esr) + 8);
+  DEFINE(FAULT_ESR_FAR, offsetof(Fault, esr));
+  static_assert(offsetof(Fault, far) == offsetof(Fault, esr) + 8);
+  DEFINE(USER_CONTEXT_KERNEL_SP, offsetof(UserContext, kernel_sp));
+  static_assert(offsetof(UserContext, frame) == 0);
+
+  DEFINE(ESR_EC_SHIFT, Esr::EC::kLow);
+  static_assert(Esr::EC::kHigh == 31, "a shift alone must leave EC: ISS2 above it is 0 for an SVC");
+  DEFINE(ESR_EC_SVC64, static_cast<u64>(ExceptionClass::svc64));
+  DEFINE(DAIF_ALL, 0b1111);  // the operand of MSR DAIFSet: D, A, I and F
 }
 
 }  // namespace
