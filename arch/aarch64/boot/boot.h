@@ -39,8 +39,11 @@ struct TreeGlance {
 Result<TreeGlance> glance_at_tree(PhysAddr tree);
 inline constexpr u64 kMaxTreeSize = 2_MiB;  // as the boot protocol allows
 
-/// Builds the kernel's tables and the identity map, and fills boot_info and mmu_setup.
-Result<void> build_early_map(VirtAddr image);
+/// Where an image loaded at `load` runs, under the layout that boot uses.
+VirtAddr image_address(PhysAddr load);
+/// Builds the kernel's tables and the identity map, and fills in what boot_info and mmu_setup still
+/// lack. Errc::out_of_frames if the pool is too small.
+Result<void> build_early_map();
 
 extern "C" {
 const MmuSetup* early_start(u64 tree, u64 entry_level);

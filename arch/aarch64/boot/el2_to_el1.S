@@ -54,7 +54,8 @@ FUNCTION el2_to_el1
 
         unless_feature id_aa64pfr0_el1, ID_AA64PFR0_GIC_SHIFT, 2f
         mrs     x9, s3_4_c12_c9_5               // ICC_SRE_EL2
-        orr     x9, x9, #ICC_SRE_EL2_SRE | ICC_SRE_EL2_ENABLE
+        orr     x9, x9, #ICC_SRE_EL2_SRE
+        orr     x9, x9, #ICC_SRE_EL2_ENABLE
         msr     s3_4_c12_c9_5, x9               // EL1 reaches the GIC by system registers,
         isb                                     // (which the next line needs, too)
         msr     s3_4_c12_c11_0, xzr             // ICH_HCR_EL2: the real ones, not virtual ones

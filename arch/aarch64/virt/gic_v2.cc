@@ -65,8 +65,8 @@ constinit GicV2 gic_v2;
 }  // namespace
 
 Result<InterruptController*> start_gic_v2(const MachineDescription::Gic& gic) {
-  const u64 distributor = TRY(ioremap(gic.distributor)).value();
-  const u64 cpu_interface = TRY(ioremap(gic.cpu_interface)).value();
+  const u64 distributor = VirtAddr::of(TRY(ioremap(gic.distributor))).value();
+  const u64 cpu_interface = VirtAddr::of(TRY(ioremap(gic.cpu_interface))).value();
   gic_v2.start(distributor, cpu_interface);
   return &gic_v2;
 }

@@ -42,9 +42,10 @@ u32 my_affinity() {
 /// room for hundreds of CPUs. Errc::not_found if it is not among them.
 Result<u64> find_redistributor(PhysRange region) {
   for (u64 at = 0; at + gicr::kStride <= region.size();) {
-    const VirtAddr mapped = TRY(ioremap({region.start() + at, gicr::kStride}));
-    const u64 typer = hw::read64(mapped.value() + gicr::kTyper);
-    if (gicr::TyperAffinity::decode(typer) == my_affinity()) return mapped.value();
+    void* const mapped = TRY(ioremap({region.start() + at, gicr::kStride}));
+    const u64 frame = VirtAddr::of(mapped).value();
+    const u64 typer = hw::read64(frame + gicr::kTyper);
+    if (gicr::TyperAffinity::decode(typer) == my_affinity()) return frame;
     iounmap(mapped);
     if (gicr::TyperLast::is_set(typer)) break;
     at += gicr::TyperVlpis::is_set(typer) ? 2 * gicr::kStride : gicr::kStride;
@@ -135,7 +136,7 @@ constinit GicV3 gic_v3;
 }  // namespace
 
 Result<InterruptController*> start_gic_v3(const MachineDescription::Gic& gic) {
-  const u64 distributor = TRY(ioremap(gic.distributor)).value();
+  const u64 distributor = VirtAddr::of(TRY(ioremap(gic.distributor))).value();
   for (const PhysRange& region : gic.redistributors) {
     const Result<u64> mine = find_redistributor(region);
     if (!mine.has_value()) continue;
