@@ -16,6 +16,7 @@ const char* name_of(Errc code) {
     case Errc::not_allocated: return "not allocated";
     case Errc::too_large: return "too large";
     case Errc::bad_range: return "bad range";
+    case Errc::write_and_execute: return "writable and executable";
     case Errc::bad_number: return "not a number";
     case Errc::missing_argument: return "missing argument";
     case Errc::unexpected_argument: return "unexpected argument";

@@ -28,6 +28,7 @@ enum class Errc : u8 {
   not_allocated,         // freeing what is not allocated - the address
   too_large,             // above a documented limit - the number
   bad_range,             // wraps, is empty, or leaves the region it must stay in - the start
+  write_and_execute,     // a mapping may not be both - the address or 0
   // Input.
   bad_number,            // not a number, or does not fit - position or 0
   missing_argument,      // - the argument's index
