@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The GICv3 CPU interface's system registers (GIC Architecture Specification, IHI 0069). Spelled by
-/// encoding, since an assembler for plain Armv8.0 does not know their names.
+/// The GICv3 CPU interface's system registers (GIC Architecture Specification, IHI 0069). Spelled
+/// by encoding, since an assembler for plain Armv8.0 does not know their names.
 #pragma once
 
 #include "kernel/lib/types.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Device registers, one access of one size each. Plain loads and stores with a base register only: a
-/// hypervisor that must emulate the access cannot decode other forms.
+/// Device registers, one access of one size each. Plain loads and stores with a base register only:
+/// a hypervisor that must emulate the access cannot decode other forms.
 #pragma once
 
 #include "kernel/lib/types.h"

@@ -29,6 +29,9 @@ class Ctr {
   /// which means up to 2 KiB.
   constexpr u64 exclusives_granule() const { return optional(ERG::decode(raw_)); }
   constexpr u64 writeback_granule() const { return optional(CWG::decode(raw_)); }
+  /// Is the instruction cache found by physical address alone, so that maintenance by one address
+  /// reaches the memory's other addresses too?
+  constexpr bool icache_is_physical() const { return L1Ip::decode(raw_) == 0b11; }
   /// Must code be cleaned to the point of unification before it is fetched, and must the
   /// instruction cache be invalidated?
   constexpr bool needs_clean_for_fetch() const { return !IDC::is_set(raw_); }
