@@ -178,8 +178,9 @@ Result<u32> CpioReader::field(usize index) const {
   return value;
 }
 
-/// The next `size` bytes, and past the padding behind them. The last file may end with the archive.
+/// The next `size` bytes, and past the padding behind them; the last padding may be missing.
 Result<std::span<const std::byte>> CpioReader::take(u64 size) {
+  if (size == 0) return std::span<const std::byte>{};
   if (position_ > archive_.size() || size > archive_.size() - position_)
     return Error{Errc::truncated, at_};
   const std::span<const std::byte> bytes = archive_.subspan(position_, size);
