@@ -140,4 +140,20 @@ class Cursor {
   Frame tables_[std::size(kLevels)];
 };
 
+/// Calls `on_run(cursor, count)` for each stretch of `range` that is decided in one table: `count` slots
+/// from the cursor on, of which the first is no link and the first and last may reach out of the range.
+/// It returns how many it dealt with, stopping before a link to a table; the visit goes on from there.
+template <PagingFormat F, typename Store, typename OnRun>
+[[gnu::always_inline]] inline void for_each_run(const typename F::Geometry& geometry, Store& store,
+                                                Frame root, VirtRange range, OnRun&& on_run) {
+  u64 done = 0;
+  while (done < range.size()) {
+    Cursor<F, Store> cursor(geometry, store, root, range.start() + done);
+    cursor.descend();
+    const usize passed = on_run(cursor, cursor.slots_within(range.size() - done));
+    if (passed == 0) continue;  // another CPU has just linked a table here: go down into it
+    done += passed * cursor.span() - (cursor.va() - cursor.start());
+  }
+}
+
 }  // namespace meridian

@@ -56,36 +56,39 @@ class RunJoiner {
   DumpRun newest_;
 };
 
+/// The run that the entry `i` slots after the cursor makes on its own, without what lies out of `part`.
+template <PagingFormat F, typename Store>
+DumpRun run_of_entry(const Cursor<F, Store>& cursor, usize i, typename F::Entry entry,
+                     VirtRange part) {
+  const VirtAddr start = cursor.start() + i * cursor.span();
+  const VirtAddr first = start < part.start() ? part.start() : start;
+  const VirtAddr entry_last = start + (cursor.span() - 1);
+  const VirtAddr last = entry_last < part.last() ? entry_last : part.last();
+
+  DumpRun run{.range = {first, last - first + 1}, .level = cursor.level()};
+  run.kind = entry.kind(cursor.level());
+  if (run.kind == Kind::leaf) {
+    run.bits = entry.with_output(Frame()).raw();
+    run.attributes = entry.attributes(cursor.level());
+    run.first = entry.output() + ((first - start) >> kPageShift);
+  }
+  return run;
+}
+
 /// Calls `visit(const DumpRun&)` for each run of `part`, mapped or not, cut to `part`. The part is page
 /// aligned and within the half.
 template <PagingFormat F, typename Store, typename Visit>
 void dump_tables(const typename F::Geometry& geometry, Store& store, Frame root, VirtRange part,
                  Coalesce rule, Visit&& visit) {
   RunJoiner<std::remove_reference_t<Visit>> runs(rule, visit);
-  u64 done = 0;
-  while (done != part.size()) {
-    Cursor<F, Store> cursor(geometry, store, root, part.start() + done);
-    cursor.descend();
-    const usize slots = cursor.slots_within(part.size() - done);
-    for (usize i = 0; i < slots; ++i) {
+  for_each_run<F>(geometry, store, root, part, [&](const auto& cursor, usize count) {
+    for (usize i = 0; i < count; ++i) {
       const typename F::Entry entry = load_entry(cursor.slots()[i]);
-      const Kind kind = entry.kind(cursor.level());
-      if (kind == Kind::table) break;
-      // The first and the last entry may reach out of the part.
-      const VirtAddr va = part.start() + done;
-      const u64 into = va.value() & (cursor.span() - 1);
-      const u64 left = part.size() - done;
-      const u64 size = cursor.span() - into < left ? cursor.span() - into : left;
-      DumpRun run{.range = {va, size}, .level = cursor.level(), .kind = kind};
-      if (kind == Kind::leaf) {
-        run.bits = entry.with_output(Frame()).raw();
-        run.attributes = entry.attributes(cursor.level());
-        run.first = entry.output() + (into >> kPageShift);
-      }
-      runs.add(run);
-      done += size;
+      if (entry.kind(cursor.level()) == Kind::table) return i;
+      runs.add(run_of_entry<F>(cursor, i, entry, part));
     }
-  }
+    return count;
+  });
   runs.finish();
 }
 

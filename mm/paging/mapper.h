@@ -8,6 +8,7 @@
 
 #include "mm/paging/cursor.h"
 #include "mm/paging/dump.h"
+#include "mm/paging/gather.h"
 #include "mm/paging/replace.h"
 #include "mm/paging/walk.h"
 
@@ -47,7 +48,7 @@ class Mapper {
   using Walk = meridian::Walk<F>;
 
   Mapper(Frame root, const Geometry& geometry, Store& store, T tlb)
-      : root_(root), geometry_(geometry), store_(store), tlb_(tlb) {}
+      : root_(root), geometry_(geometry), half_(half_of(geometry)), store_(store), tlb_(tlb) {}
 
   Frame root() const { return root_; }
   const Geometry& geometry() const { return geometry_; }
@@ -105,7 +106,7 @@ class Mapper {
   Walk walk(VirtAddr va) const { return walk_tables<F>(geometry_, store_, root_, va); }
 
   /// All addresses of the half.
-  VirtRange half() const { return half_of(geometry_); }
+  VirtRange half() const { return half_; }
   /// Calls visit(const DumpRun&) for each run of `part`, in order.
   template <typename Visit>
   void dump(VirtRange part, Coalesce rule, Visit&& visit) const {
@@ -121,59 +122,63 @@ class Mapper {
   using Spares = SpareTables<Entry, Store>;
   using Unit = LeafUnit<Entry>;
 
-  /// What map() was asked for.
+  /// Where something is to be mapped, and how large its leaves may be.
   struct Request {
     VirtRange range;
     Frame first;
     Level largest;
 
     u64 left(VirtAddr va) const { return range.size() - (va - range.start()); }
-    Frame frame_at(VirtAddr va) const { return first + ((va - range.start()) >> kPageShift); }
+    u64 frames_before(VirtAddr va) const { return (va - range.start()) >> kPageShift; }
+    Frame frame_at(VirtAddr va) const { return first + frames_before(va); }
   };
 
-  static constexpr u64 frames_in(u64 bytes) { return bytes >> kPageShift; }
-
   Cursor at(VirtAddr va) const { return Cursor(geometry_, store_, root_, va); }
-
-  // Checks.
+  static u64 frames_of(const Cursor& cursor) { return cursor.span() >> kPageShift; }
   Result<void> check_range(VirtRange range) const;
-  static Result<void> check_output(Frame first, u64 bytes);
 
-  // Mapping, in two passes over the same places: reserve() looks and takes tables, then nothing can fail.
-  bool fits(const Cursor& cursor, const Request& request) const;
-  template <typename OnMissing>
-  Result<void> find_place(Cursor& cursor, const Request& request, OnMissing&& on_missing) const;
+  // mapper_map.h
+  static Result<void> check_output(Frame first, u64 frames);
+  template <typename Fill>
+  Result<void> map_request(const Request& request, Fill&& fill);
   Result<void> reserve(const Request& request, Spares& spares) const;
   template <typename Fill>
   void commit(const Request& request, Spares& spares, Fill&& fill);
-  template <typename Fill>
-  Result<void> map_request(const Request& request, Fill&& fill);
-  usize run_length(const Cursor& cursor, u64 left) const;
-
-  // Filling consecutive slots of one table.
-  static void fill(Entry* slots, usize count, Entry first, u64 frames_each);
+  template <typename OnMissing>
+  Result<void> find_place(Cursor& cursor, const Request& request, OnMissing&& on_missing) const;
+  bool fits(const Cursor& cursor, const Request& request) const;
+  usize whole_slots(const Cursor& cursor, const Request& request) const;
+  static void fill(Entry* slots, usize count, Entry leaf, Frame first, u64 frames_each);
   void fill_run(const Cursor& cursor, usize count, Frame first, Attributes attributes,
                 bool contiguous_hint) const;
   void fill_frames(const Cursor& cursor, std::span<const Frame> frames, Attributes attributes) const;
 
-  // Unmapping.
+  // mapper_unmap.h
+  struct Cleared;
   template <typename OnLeaf>
-  usize clear_run(Cursor& cursor, u64 left, OnLeaf&& on_leaf);
-  template <typename OnRun>
-  void each_mapped_run(VirtRange range, OnRun&& on_run);
-  void free_empty_tables(Cursor& cursor, usize known_empty, Gather& gather);
+  Cleared clear_run(const Cursor& cursor, usize count, OnLeaf&& on_leaf);
+  void check_cuts(const Cursor& cursor, usize count, VirtRange range);
+  usize unmap_run(const Cursor& cursor, usize count, Gather& gather);
+  void free_empty_tables(Cursor cursor, usize known_empty, VirtAddr stale, Gather& gather);
 
-  // Changing valid entries.
-  bool is_contiguous(const Cursor& cursor) const;
-  Unit unit_of(const Cursor& cursor) const;
-  void drop_contiguous(const Cursor& cursor, Gather& gather);
-  void split(Cursor& cursor, Spares& spares, Gather& gather);
-  usize tables_to_split(VirtAddr edge, Level floor) const;
+  // mapper_protect.h
+  usize protect_run(const Cursor& cursor, usize count, Attributes attributes, Gather& owed);
+  Unit unit_at(const Cursor& cursor, usize i, Entry entry) const;
+  void drop_contiguous(const Unit& unit);
+  usize tables_to_split(VirtRange range) const;
+  Result<void> split_edges(VirtRange range);
+  void split_at(VirtAddr edge, Spares& spares);
+  void split(Cursor& cursor, Spares& spares);
 
   Frame root_;
   Geometry geometry_;
+  VirtRange half_;
   Store& store_;
-  [[no_unique_address]] mutable T tlb_;
+  [[no_unique_address]] T tlb_;
 };
 
 }  // namespace meridian
+
+#include "mm/paging/mapper_map.h"
+#include "mm/paging/mapper_protect.h"
+#include "mm/paging/mapper_unmap.h"

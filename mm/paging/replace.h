@@ -6,7 +6,7 @@
 #pragma once
 
 #include "mm/paging/entry.h"
-#include "mm/paging/gather.h"
+#include "mm/range.h"
 
 namespace meridian {
 
@@ -57,21 +57,17 @@ void break_unit(const LeafUnit<Entry>& unit, T& tlb) {
   tlb.finish();
 }
 
-/// Changes the whole unit, whose first entry becomes `wanted` (a leaf, or for a single entry a table).
-/// What a TLB may keep until then goes to `owed`; the caller publishes.
-template <typename Entry, Tlb T, typename Gather>
-void replace(const LeafUnit<Entry>& unit, Entry wanted, T& tlb, Gather& owed) {
-  switch (change_between(unit.level, load_entry(unit.slots[0]), wanted)) {
-    case Change::none:
-      return;
-    case Change::in_place:
-      owed.invalidate(unit.start, unit.count * unit.span, unit.span);
-      break;
-    case Change::break_first:
-      break_unit(unit, tlb);
-      break;
-  }
+/// Changes the whole unit, whose first entry becomes `wanted`: a leaf, or for a single entry a table
+/// whose own entries are written already. After Change::in_place the caller still owes an invalidation
+/// of the unit; any other change is complete.
+template <typename Entry, Tlb T>
+[[nodiscard]] Change replace(const LeafUnit<Entry>& unit, Entry wanted, T& tlb) {
+  const Change change = change_between(unit.level, load_entry(unit.slots[0]), wanted);
+  if (change == Change::none) return change;
+  if (change == Change::break_first) break_unit(unit, tlb);
   for (usize i = 0; i < unit.count; ++i) store_entry(unit.slots[i], unit.nth(wanted, i));
+  if (change == Change::break_first) tlb.publish();
+  return change;
 }
 
 }  // namespace meridian

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+/// How the mapper unmaps; included by mapper.h. Entries are cleared table by table; the gather learns what
+/// became stale in one piece per table, and tables that became empty follow from the bottom up.
+#pragma once
+
+#include "mm/paging/mapper.h"
+
+namespace meridian {
+
+/// What clear_run() did: how many slots it passed, and where the cleared ones are among them.
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+struct Mapper<F, Store, T, kSharing>::Cleared {
+  usize passed = 0;
+  usize first = 0, end = 0;  // no slot outside [first, end) was cleared
+
+  bool any() const { return end != first; }
+  VirtAddr start(const Cursor& cursor) const { return cursor.start() + first * cursor.span(); }
+  u64 size(const Cursor& cursor) const { return (end - first) * cursor.span(); }
+};
+
+/// Clears the leaves among `count` slots from the cursor on, up to the first link to a table.
+/// `on_leaf(i, entry)` hears of each.
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+template <typename OnLeaf>
+typename Mapper<F, Store, T, kSharing>::Cleared Mapper<F, Store, T, kSharing>::clear_run(
+    const Cursor& cursor, usize count, OnLeaf&& on_leaf) {
+  Entry* const slots = cursor.slots();
+  const Level level = cursor.level();
+  Cleared cleared{.passed = count, .first = count, .end = count};
+  for (usize i = 0; i < count; ++i) {
+    const Entry found = load_entry(slots[i]);
+    const Kind kind = found.kind(level);
+    if (kind == Kind::invalid) continue;
+    if (kind == Kind::table) {
+      cleared.passed = i;
+      break;
+    }
+    store_entry(slots[i], Entry());
+    if (cleared.first == count) cleared.first = i;
+    cleared.end = i + 1;
+    on_leaf(i, found);
+  }
+  return cleared;
+}
+
+/// Prepares the first and the last of `count` slots, which may reach out of `range`: a contiguous group
+/// that does so stops being one, and a block that does so is the caller's mistake.
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+void Mapper<F, Store, T, kSharing>::check_cuts(const Cursor& cursor, usize count, VirtRange range) {
+  for (const usize i : {usize{0}, count - 1}) {
+    const Entry entry = load_entry(cursor.slots()[i]);
+    if (entry.kind(cursor.level()) != Kind::leaf) continue;
+    const Unit unit = unit_at(cursor, i, entry);
+    if (range.contains(VirtRange(unit.start, unit.count * unit.span))) continue;
+    CHECK(range.contains(VirtRange(cursor.start() + i * unit.span, unit.span)));
+    drop_contiguous(unit);
+  }
+}
+
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+void Mapper<F, Store, T, kSharing>::unmap(VirtRange range, Gather& gather) {
+  CHECK(check_range(range).has_value());
+  for_each_run<F>(geometry_, store_, root_, range, [&](const Cursor& cursor, usize count) {
+    check_cuts(cursor, count, range);
+    return unmap_run(cursor, count, gather);
+  });
+}
+
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+usize Mapper<F, Store, T, kSharing>::unmap_run(const Cursor& cursor, usize count, Gather& gather) {
+  const u64 span = cursor.span();
+  Cleared cleared;
+  if (gather.wants_leaves()) {
+    cleared = clear_run(cursor, count, [&](usize i, Entry leaf) {
+      gather.invalidate(cursor.start() + i * span, span, span);  // before its frames: they may flush
+      gather.release({leaf.output(), frames_of(cursor)});
+    });
+  } else {
+    cleared = clear_run(cursor, count, [](usize, Entry) {});
+    if (cleared.any()) gather.invalidate(cleared.start(cursor), cleared.size(cursor), span);
+  }
+  if constexpr (kSharing == Sharing::exclusive)
+    if (cleared.any()) free_empty_tables(cursor, cleared.passed, cleared.start(cursor), gather);
+  return cleared.passed;
+}
+
+/// Unlinks the cursor's table if it is empty, then the one above, and so on; not the root. `stale` is an
+/// address that was translated through it.
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+void Mapper<F, Store, T, kSharing>::free_empty_tables(Cursor cursor, usize known_empty,
+                                                      VirtAddr stale, Gather& gather) {
+  while (!cursor.at_root() && cursor.table_is_empty(known_empty)) {
+    const Frame table = cursor.table();
+    cursor.ascend();
+    store_entry(*cursor.slots(), Entry());
+    gather.unlink(table, stale);
+    known_empty = 1;
+  }
+}
+
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+Result<typename Mapper<F, Store, T, kSharing>::Gather>
+Mapper<F, Store, T, kSharing>::split_and_unmap(VirtRange range, LeafRelease release) {
+  TRY(check_range(range));
+  TRY(split_edges(range));
+  return unmap(range, release);
+}
+
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+StaleRange Mapper<F, Store, T, kSharing>::unmap_leaves(VirtRange range) {
+  CHECK(check_range(range).has_value());
+  u64 stride = range.size();
+  for_each_run<F>(geometry_, store_, root_, range, [&](const Cursor& cursor, usize count) {
+    check_cuts(cursor, count, range);
+    const Cleared cleared = clear_run(cursor, count, [](usize, Entry) {});
+    if (cleared.any() && cursor.span() < stride) stride = cursor.span();
+    return cleared.passed;
+  });
+  return {range, stride};
+}
+
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+void Mapper<F, Store, T, kSharing>::release_tables() {
+  const Level top = geometry_.first_level();
+  Frame tables[std::size(kLevels)];
+  usize next[std::size(kLevels)];  // entry to look at, in the table of each level
+  Level level = top;
+  tables[number_of(level)] = root_;
+  next[number_of(level)] = 0;
+  for (;;) {
+    usize& i = next[number_of(level)];
+    if (level == Level::L3 || i == geometry_.entries(level)) {
+      if (level == top) return;
+      store_.free_table(tables[number_of(level)]);
+      level = static_cast<Level>(number_of(level) - 1);
+      continue;
+    }
+    Entry& slot = store_.entries(tables[number_of(level)])[i++];
+    const Entry found = load_entry(slot);
+    if (level == top) store_entry(slot, Entry());
+    if (found.kind(level) != Kind::table) continue;
+    level = next_level(level);
+    tables[number_of(level)] = found.output();
+    next[number_of(level)] = 0;
+  }
+}
+
+}  // namespace meridian
