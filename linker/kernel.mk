@@ -24,7 +24,7 @@ CODE_FLAGS := -std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsaf
 	-fno-asynchronous-unwind-tables -fno-stack-protector -fno-omit-frame-pointer -O2 -g
 MACHINE_FLAGS := -march=armv8-a -mgeneral-regs-only -mno-outline-atomics -mstrict-align
 # The image must run at any address: it relocates itself, and nothing may bind to another module.
-PIE_FLAGS := -fPIE -fvisibility=hidden -fno-plt
+PIE_FLAGS := -fPIE -fvisibility=hidden -include linker/hidden.h
 WARN_FLAGS := -Wall -Wextra -Wconversion -Wswitch -Wshadow -Wframe-larger-than=1024 -Werror
 
 # build/include holds a link to Boost and nothing else, so that no header of this computer leaks in.

@@ -10,7 +10,7 @@ both writable and executable, every relocation left is one that relocate.cc can 
 undefined, and the Image begins as QEMU and other loaders expect.
 
 An early object is code that runs before the image has relocated itself: it holds no absolute
-address, because that would still be the linked one.
+address, because that would still be the linked one, and takes none from the global offset table.
 """
 
 import argparse
@@ -80,7 +80,8 @@ def foreign_relocations(elf):
 
 
 def fixed_place(elf):
-    if not re.search(r"Type:\s+DYN", tool("readelf", "-h", elf)):
+    # The linker marks a PIE whose first address is not 0 as EXEC in the header, so ask elsewhere.
+    if not re.search(r"\(FLAGS_1\).*\bPIE\b", tool("readelf", "-dW", elf)):
         yield "not a position-independent image: it cannot relocate itself"
 
 
@@ -136,7 +137,7 @@ def check_early(path):
         if len(fields) >= 10 and "A" in fields[6]:
             loaded.add(fields[0])
     for section, kind, what in relocations(path):
-        if section in loaded and kind.startswith("R_AARCH64_ABS"):
+        if section in loaded and (kind.startswith("R_AARCH64_ABS") or "GOT" in kind):
             yield f"{section} holds an absolute address: {what}"
 
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/// The stages of boot, in the order in which kernel_main() runs them. A stage either leaves what its
+/// comment promises, or ends the boot with one line that says why.
+#pragma once
+
+#include "kernel/init/system.h"
+
+namespace meridian {
+
+/// Text comes out, and exceptions are reported.
+void start_console(System& system);
+/// system.machine is what the device tree says.
+void read_device_tree(System& system);
+/// system.options is what the command line asks for; complaints about it are printed.
+void read_command_line(System& system);
+/// system.memory is all RAM that we may use, without what is taken.
+void find_memory(System& system);
+/// All RAM that the layout has room for is in the linear map.
+void map_memory(System& system);
+/// Frames, kmalloc and vmalloc can be had.
+void start_allocators(System& system);
+/// Interrupts arrive; keys come by interrupt; the machine can be powered off.
+void start_devices(System& system);
+/// system.initramfs is what the loader put beside us.
+void find_initramfs(System& system);
+
+/// Ends a boot that cannot go on for a reason that is not ours: one line, then power off with a failure
+/// status.
+template <typename... Args>
+[[noreturn]] void stop_boot(FormatString<std::type_identity_t<Args>...> format,
+                            const Args&... args);
+
+/// The status of stop_boot().
+inline constexpr int kBootFailedStatus = 100;
+
+}  // namespace meridian
+
+#include <arch/machine.h>
+
+#include "kernel/console/console.h"
+
+namespace meridian {
+
+template <typename... Args>
+void stop_boot(FormatString<std::type_identity_t<Args>...> format, const Args&... args) {
+  console().write("Meridian stops: ");
+  print<Args...>(console(), format, args...);
+  console().put('\n');
+  arch::power_off(kBootFailedStatus);
+}
+
+}  // namespace meridian

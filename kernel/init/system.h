@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+/// What boot has learnt of the machine and of what is asked of us. Written by the stages of boot, in
+/// order; constant once the shell runs.
+#pragma once
+
+#include <span>
+
+#include "kernel/devicetree/machine.h"
+#include "kernel/entry.h"
+#include "kernel/init/command_line.h"
+#include "mm/frames/memory_map.h"
+
+namespace meridian {
+
+struct System {
+  BootInfo boot;
+  MachineDescription machine;
+  CommandLine options;
+  MemoryMap memory;
+  std::span<const std::byte> initramfs;  // empty if there is none, or it cannot be reached
+};
+
+/// The one that boot filled.
+const System& the_system();
+
+}  // namespace meridian
