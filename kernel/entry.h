@@ -9,6 +9,11 @@
 
 namespace meridian {
 
+namespace arch {
+struct TrapFrame;
+struct Fault;
+}  // namespace arch
+
 /// What boot found and made before the kernel ran high. Addresses only: it is filled while the image
 /// still runs at its physical address.
 struct BootInfo {
@@ -33,5 +38,23 @@ struct BootInfo {
 
 /// The kernel, from the moment it runs high: identity map gone, interrupts masked, on the boot stack.
 [[noreturn]] void kernel_main(const BootInfo& boot);
+
+// The exceptions (arch/aarch64/trap). Each is called with interrupts masked, on the kernel stack, and may
+// unmask them; what it leaves in the frame is what the interrupted code goes on with.
+
+/// A system call from EL0: the Linux number in x8, arguments in x0 to x5; the result goes to x0.
+void handle_syscall(arch::TrapFrame& frame);
+
+/// Anything else that a program did. Returns if the program shall go on, else leaves it
+/// (arch::leave_user).
+void handle_user_fault(arch::TrapFrame& frame, const arch::Fault& fault);
+
+/// An access of the kernel's own failed: a copy to or from a program, or one that nobody expects to
+/// fail. True if there is memory at the address now, and the access shall be tried again.
+bool handle_kernel_fault(arch::TrapFrame& frame, const arch::Fault& fault);
+
+/// An exception that the kernel cannot survive. `what` says which in a few words.
+[[noreturn]] void handle_fatal_fault(const arch::TrapFrame& frame, const arch::Fault& fault,
+                                     const char* what);
 
 }  // namespace meridian

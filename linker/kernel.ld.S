@@ -67,6 +67,10 @@ SECTIONS {
         KEEP(*(SORT_BY_NAME(.bench_rows.*)))
         KEEP(*(.bench_rows))
         __bench_rows_end = .;
+        . = ALIGN(8);
+        __symbols_start = .;            /* names for backtraces: linker/symbols.py */
+        KEEP(*(.symbols))
+        __symbols_end = .;
     } :rodata
 
     .data.rel.ro : { *(.data.rel.ro .data.rel.ro.*) } :rodata

@@ -83,9 +83,22 @@ $(BUILD)/$(1)/objects.txt: FORCE
 	@mkdir -p $$(@D)
 	@echo '$$(objects_$(1))' | cmp -s - $$@ || echo '$$(objects_$(1))' >$$@
 
-$(BUILD)/$(1)/meridian.elf: $$(objects_$(1)) $(BUILD)/$(1)/kernel.ld $(BUILD)/$(1)/objects.txt
+# Linked twice: backtraces need a table of the functions' places, which are known after the first
+# time. The table stands behind the code, so it moves none of it; that is checked.
+link_$(1) = $(KERNEL_CXX) $(MACHINE_FLAGS) $(KERNEL_LDFLAGS) -Wl,-T,$(BUILD)/$(1)/kernel.ld @$(BUILD)/$(1)/objects.txt
+
+$(BUILD)/$(1)/nameless.elf: $$(objects_$(1)) $(BUILD)/$(1)/kernel.ld $(BUILD)/$(1)/objects.txt
 	$$(call say,LINK,$$@)
-	$$(Q)$(KERNEL_CXX) $(MACHINE_FLAGS) $(KERNEL_LDFLAGS) -Wl,-T,$(BUILD)/$(1)/kernel.ld -o $$@ @$(BUILD)/$(1)/objects.txt
+	$$(Q)$$(link_$(1)) -o $$@
+
+$(BUILD)/$(1)/symbols.S: $(BUILD)/$(1)/nameless.elf linker/symbols.py
+	$$(call say,SYMBOLS,$$@)
+	$$(Q)CROSS=$(CROSS) $(PYTHON) linker/symbols.py $$< $$@
+
+$(BUILD)/$(1)/meridian.elf: $(BUILD)/$(1)/symbols.S
+	$$(call say,LINK,$$@)
+	$$(Q)$$(link_$(1)) $$< -o $$@
+	$$(Q)CROSS=$(CROSS) $(PYTHON) linker/symbols.py --check $$@ $(BUILD)/$(1)/nameless.elf
 
 $(BUILD)/$(1)/Image: $(BUILD)/$(1)/meridian.elf
 	$$(call say,IMAGE,$$@)

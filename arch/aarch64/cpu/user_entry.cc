@@ -16,24 +16,25 @@ void clear_fpsimd();
 
 namespace {
 
-using FPEN = Field<21, 20>;        // CPACR_EL1
-constexpr u64 kFpenNoTrap = 3;
-using EL0PCTEN = Bit<0>;           // CNTKCTL_EL1
-using EL0VCTEN = Bit<1>;
+/// CPACR_EL1.FPEN: do FP and SIMD instructions trap?
+enum class FpTrap : u8 { both_levels = 0b00, none = 0b11 };
+using FPEN = Field<21, 20, FpTrap>;
+
+void set_fp_trap(FpTrap trap) {
+  hw::write_cpacr_el1(FPEN::replace(hw::read_cpacr_el1(), trap));
+  hw::isb();  // before the next FP instruction
+}
 
 }  // namespace
-
-void allow_user() {
-  hw::write_cpacr_el1(FPEN::replace(hw::read_cpacr_el1(), kFpenNoTrap));
-  hw::write_cntkctl_el1(hw::read_cntkctl_el1() | EL0PCTEN::kSet | EL0VCTEN::kSet);
-  hw::isb();  // before the first FP instruction
-}
 
 u64 enter_user(UserContext& context) {
   using DAIF = Field<9, 6>;
   CHECK(context.frame.from_user() && DAIF::decode(context.frame.spsr) == 0);
+  set_fp_trap(FpTrap::none);
   clear_fpsimd();
-  return enter_user_at(&context);
+  const u64 end = enter_user_at(&context);
+  set_fp_trap(FpTrap::both_levels);
+  return end;
 }
 
 void leave_user(UserContext& context, u64 end) { leave_user_at(&context, end); }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The exception table: which instructions of the kernel may fault, and where execution goes on if they
-/// do. Filled by the EX_TABLE macro (arch/aarch64/asm.h); read by the handler of EL1's faults.
+/// The exception table: which instructions of the kernel may fault, and where execution goes on if
+/// they do. Filled by the EX_TABLE macro (arch/aarch64/asm.h); read by the handler of EL1's faults.
 #pragma once
 
 #include <arch/trap.h>
@@ -12,7 +12,7 @@ namespace meridian::arch {
 enum class ExKind : u32 {
   plain = 0,      // go to the fixup at once
   user_copy = 1,  // first let the kernel provide the memory (kernel/entry.h), then retry
-  call = 2,       // `at` is where a call returns to: caught is a fault of fetching the called address
+  call = 2,  // `at` is where a call returns to: caught is a fault of fetching the called address
 };
 
 /// One entry; the offsets are relative to the field that holds each.

@@ -35,6 +35,7 @@ END \name
         load_probe probe_load32, ldr, w9
         load_probe probe_load64, ldr, x9
         load_probe probe_user_load8, ldtrb, w9
+        load_probe probe_user_load32, ldtr, w9
 
         store_probe probe_store8, strb, w2
         store_probe probe_store16, strh, w2

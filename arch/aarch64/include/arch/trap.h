@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Exceptions as the kernel sees them: the registers of what was interrupted (TrapFrame), and why
-/// (Fault, which prints itself in words). How they come in is arch/aarch64/trap/vectors.S; where they go
-/// is kernel/entry.h.
+/// (Fault, which prints itself in words). How they come in is arch/aarch64/trap/vectors.S; where
+/// they go is kernel/entry.h.
 #pragma once
 
 #include "arch/aarch64/regs/esr.h"
@@ -11,13 +11,13 @@
 
 namespace meridian::arch {
 
-/// A kernel stack's size. It starts on a multiple of twice that, with nothing mapped below: one bit of
-/// SP tells an overflow.
+/// A kernel stack's size. It starts on a multiple of twice that, with nothing mapped below: one bit
+/// of SP tells an overflow.
 inline constexpr u64 kKernelStackSize = 16_KiB;
 
 /// Every general register of the interrupted code, as vectors.S stores them on the kernel stack and
-/// loads them again on the way back. `sp` is SP_EL0 if EL0 was interrupted; for EL1 it is what SP was,
-/// and a changed value has no effect. `esr` and `far` are not stored for SVCs and interrupts.
+/// loads them again on the way back. `sp` is SP_EL0 if EL0 was interrupted; for EL1 it is what SP
+/// was, and a changed value has no effect. `esr` and `far` are not stored for SVCs and interrupts.
 struct TrapFrame {
   u64 x[31];
   u64 sp;
@@ -68,8 +68,12 @@ void format_value(Writer& out, const Fault& fault, const FormatSpec& spec);
 /// From now on this CPU's exceptions come to our vectors. Needs the CPU's index (<arch/cpu.h>).
 void install_vectors();
 
-/// Everything there is to say about an exception: what happened, where the address lies, the walk to
-/// it, the instruction, the registers, how the code came there.
+/// Where reports of CPU `cpu`'s stack overflows run: at most kKernelStackSize bytes below `top`,
+/// starting on twice that size. CPU 0 has one in the image.
+void set_overflow_stack(unsigned cpu, VirtAddr top);
+
+/// Everything there is to say about an exception: what happened, where the address lies, the walk
+/// to it, the instruction, the registers, how the code came there.
 void report_fault(Writer& out, const TrapFrame& frame, const Fault& fault);
 
 /// The registers of a frame, four a line.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Names for addresses: the table that the build writes, read at its edges and with its bytes damaged.
+/// Names for addresses: the table that the build writes, read at its edges and with its bytes
+/// damaged.
 #include <gtest/gtest.h>
 
 #include <random>
