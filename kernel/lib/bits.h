@@ -42,7 +42,8 @@ struct Bit : Field<N, N, bool> {
   static constexpr bool is_set(u64 word) { return (word & kSet) != 0; }
 };
 
-constexpr bool is_power_of_two(u64 n) { return std::has_single_bit(n); }
+/// Not std::has_single_bit: that counts bits, by a library call where no instruction does.
+constexpr bool is_power_of_two(u64 n) { return n != 0 && (n & (n - 1)) == 0; }
 /// `alignment` is a power of two in each of these.
 constexpr bool is_aligned(u64 n, u64 alignment) { return (n & (alignment - 1)) == 0; }
 constexpr u64 align_down(u64 n, u64 alignment) { return n & ~(alignment - 1); }
