@@ -5,10 +5,10 @@
 ///
 ///   free -> building -> used -> lazy -> free
 ///
-/// Only one party acts in each state: whoever took it from a free list (building), the holder (used),
-/// whoever won the change from used to lazy, and whoever took the lazy list. In `lazy` the entries are
-/// parked: invalid for the MMU, but still naming their frames, which go back to the allocator only
-/// after the TLBs have forgotten them.
+/// Only one party acts in each state: whoever took it from a free list (building), the holder
+/// (used), whoever won the change from used to lazy, and whoever took the lazy list. In `lazy` the
+/// entries are parked: invalid for the MMU, but still naming their frames, which go back to the
+/// allocator only after the TLBs have forgotten them.
 #pragma once
 
 #include <atomic>
@@ -37,9 +37,9 @@ enum class AreaState : u8 { free, building, used, lazy };
 
 template <typename Entry>
 struct Area {
-  Area* next;     // in a free list or a lazy list
-  u64 start;      // the first mapped address
-  Entry* entries; // small: the entry of that address
+  Area* next;      // in a free list or a lazy list
+  u64 start;       // the first mapped address
+  Entry* entries;  // small: the entry of that address
   union {
     const void* caller;  // used: who asked for it
     const char* name;    // image
@@ -74,5 +74,17 @@ struct AreaInfo {
   std::string_view name;  // of an image area
   PhysAddr phys;          // of its first page
 };
+
+/// All but the physical address, which the tables know.
+template <typename Entry>
+AreaInfo info_of(const Area<Entry>& area) {
+  AreaInfo info{
+      .range = area.range(), .kind = area.kind, .caller = nullptr, .name = {}, .phys = {}};
+  if (area.kind == AreaKind::image)
+    info.name = area.name;
+  else
+    info.caller = area.caller;
+  return info;
+}
 
 }  // namespace meridian

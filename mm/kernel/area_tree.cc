@@ -10,8 +10,9 @@ constexpr unsigned kLower = 0, kHigher = 1;
 
 }  // namespace
 
-/// One search for a hole. `need` is what a gap must have to be looked at: with `size + alignment - page`
-/// every gap that passes fits (so the search goes straight down), with `size` alone it may not.
+/// One search for a hole. `need` is what a gap must have to be looked at: with `size + alignment -
+/// page` every gap that passes fits (so the search goes straight down), with `size` alone it may
+/// not.
 struct RawAreaTree::Search {
   const Hole& wanted;
   u64 need;

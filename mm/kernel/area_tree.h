@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// A balanced tree of areas of one address space, ordered by address, that also knows its gaps: each
-/// node keeps the gap before it and the largest such gap in its subtree, so the lowest (or highest) hole
-/// of a wanted size is found in O(log n), and removing an area merges the holes around it by itself.
-/// Nodes live inside the areas: the tree never allocates, so removing cannot fail.
+/// A balanced tree of areas of one address space, ordered by address, that also knows its gaps:
+/// each node keeps the gap before it and the largest such gap in its subtree, so the lowest (or
+/// highest) hole of a wanted size is found in O(log n), and removing an area merges the holes
+/// around it by itself. Nodes live inside the areas: the tree never allocates, so removing cannot
+/// fail.
 ///
-/// Invariants: areas do not overlap and lie within the bounds; the heights of two siblings differ by at
-/// most one (AVL); each node's gap and largest gap are exact. The caller holds a lock.
+/// Invariants: areas do not overlap and lie within the bounds; the heights of two siblings differ
+/// by at most one (AVL); each node's gap and largest gap are exact. The caller holds a lock.
 #pragma once
 
 #include "kernel/lib/result.h"
@@ -96,15 +97,13 @@ class AreaTree {
     return found != nullptr && found->start_value() <= a.value() ? found : nullptr;
   }
   /// The lowest area whose end is above `a` (so it holds `a` or lies above it), or null.
-  T* first_ending_after(A a) const {
-    return static_cast<T*>(raw_.first_ending_after(a.value()));
-  }
+  T* first_ending_after(A a) const { return static_cast<T*>(raw_.first_ending_after(a.value())); }
   T* first() const { return first_ending_after(A(raw_.low())); }
   /// The area after `area` in address order, or null.
   static T* next(const T& area) { return static_cast<T*>(RawAreaTree::next(area)); }
 
-  /// Where `size` bytes fit, aligned, inside `within`: the lowest hole that is large enough wherever its
-  /// start falls, else the lowest that happens to fit. `alignment` is a power of two.
+  /// Where `size` bytes fit, aligned, inside `within`: the lowest hole that is large enough
+  /// wherever its start falls, else the lowest that happens to fit. `alignment` is a power of two.
   /// Errc::out_of_address_space if there is none.
   Result<A> lowest_hole(u64 size, u64 alignment, Range<A> within) const {
     return A(TRY(raw_.lowest_hole(hole(size, alignment, within))));

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// The fixmap: kernel addresses known when the kernel is compiled, for things that must be reachable
-/// before any allocator is (the device tree, the first console) and for short visits later. A layout
-/// gives the region; each slot has a fixed place in it.
+/// The fixmap: kernel addresses known when the kernel is compiled, for things that must be
+/// reachable before any allocator is (the device tree, the first console) and for short visits
+/// later. A layout gives the region; each slot has a fixed place in it.
 #pragma once
 
+#include "kernel/lib/result.h"
 #include "mm/layout/layout.h"
 #include "mm/paging/attributes.h"
 
@@ -21,9 +22,9 @@ inline constexpr FixSlot kFixSlots[] = {FixSlot::device_tree, FixSlot::console, 
 inline constexpr u64 kFixTreeSize = 4_MiB;
 inline constexpr u64 kFixTreeAlignment = 2_MiB;
 
-/// The addresses of `slot` under `layout`. Reads nothing but its arguments: boot calls it before the
-/// image has relocated itself. The tree's window is at the region's start; pages follow, each with an
-/// unmapped page after it.
+/// The addresses of `slot` under `layout`. Reads nothing but its arguments: boot calls it before
+/// the image has relocated itself. The tree's window is at the region's start; pages follow, each
+/// with an unmapped page after it.
 constexpr VirtRange fixmap_range(const Region& fixmap, FixSlot slot) {
   const VirtAddr tree = VirtAddr(fixmap.first).align_up(kFixTreeAlignment);
   if (slot == FixSlot::device_tree) return {tree, kFixTreeSize};
@@ -36,9 +37,9 @@ inline VirtRange fixmap_range(FixSlot slot) {
   return fixmap_range(current_layout().region(RegionKind::fixmap), slot);
 }
 
-/// Maps the page-aligned physical range at the start of `slot`; whatever was there is replaced, and no
-/// TLB still holds it. Errc::too_large if it does not fit, out_of_frames if a table cannot be had (the
-/// slot is then empty).
+/// Maps the page-aligned physical range at the start of `slot`; whatever was there is replaced, and
+/// no TLB still holds it. Errc::too_large if it does not fit, out_of_frames if a table cannot be
+/// had (the slot is then empty).
 Result<VirtAddr> fixmap_set(FixSlot slot, PhysRange what, Attributes attributes);
 
 /// Unmaps all of `slot`; no TLB still holds it.

@@ -10,10 +10,11 @@ namespace meridian {
 
 class MemoryMap;
 
-/// Maps `registers` and returns where its first byte is: the offset within the page is kept. `type` is
-/// not normal memory. Errc::bad_range if the range is empty or wraps, Errc::too_large if it leaves the
-/// physical address space, Errc::already_mapped (the address) if any of it is RAM, Errc::unsupported
-/// for a cached type, out_of_address_space, out_of_frames; on an error nothing is left behind.
+/// Maps `registers` and returns where its first byte is: the offset within the page is kept. `type`
+/// is not normal memory. Errc::bad_range if the range is empty or wraps, Errc::too_large if it
+/// leaves the physical address space, Errc::already_mapped (the address) if any of it is RAM,
+/// Errc::unsupported for a cached type, out_of_address_space, out_of_frames; on an error nothing is
+/// left behind.
 Result<void*> ioremap(PhysRange registers, MemoryType type = MemoryType::device);
 
 /// Undoes ioremap(), given any address that it returned; nullptr is allowed. CHECKs that it is one.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// The linear map: physical memory at a constant offset in the kernel half. `__va` and `__pa` are one
-/// subtraction here; this is the only place that turns a physical address into a pointer.
+/// The linear map: physical memory at a constant offset in the kernel half. `__va` and `__pa` are
+/// one subtraction here; this is the only place that turns a physical address into a pointer.
 ///
-/// Invariant: after linear_map_start() the map is never changed; every byte of `virt()` translates to
-/// itself minus the offset.
+/// Invariant: after linear_map_start() the map is never changed; every byte of `virt()` translates
+/// to itself minus the offset.
 #pragma once
 
 #include "kernel/lib/result.h"
@@ -20,7 +20,9 @@ class LinearMap {
 
   /// The addresses it covers, whether or not RAM is behind each.
   constexpr VirtRange virt() const { return virt_; }
-  constexpr PhysRange phys() const { return {PhysAddr(virt_.start().value() - offset_), virt_.size()}; }
+  constexpr PhysRange phys() const {
+    return {PhysAddr(virt_.start().value() - offset_), virt_.size()};
+  }
   constexpr u64 offset() const { return offset_; }
 
   /// __va: the linear address of `pa`. Errc::not_linear if the map does not reach it (HIGHMEM).
@@ -55,8 +57,8 @@ class LinearMap {
   VirtRange virt_;
 };
 
-/// The machine's one linear map: written once during boot, before any other CPU runs (host tests write
-/// it to reach their arena).
+/// The machine's one linear map: written once during boot, before any other CPU runs (host tests
+/// write it to reach their arena).
 extern LinearMap linear_map;
 
 }  // namespace meridian

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// Builds the linear map: RAM at a constant offset, in the largest leaves that fit. The work is one
-/// descriptor for each GiB of RAM, and a few tables where a bank or the image does not fill a block.
+/// descriptor for each GiB of RAM, and a few tables where a bank or the image does not fill a
+/// block.
 ///
-/// The mapper is the caller's, so that boot decides where tables come from: first the pool inside the
-/// image, then, once some RAM is mapped here, EarlyFrames.
+/// The mapper is the caller's, so that boot decides where tables come from: first the pool inside
+/// the image, then, once some RAM is mapped here, EarlyFrames.
 #pragma once
 
 #include "mm/kernel/linear_map.h"
@@ -13,9 +14,10 @@
 
 namespace meridian {
 
-/// The linear map that `layout` has for RAM between `ram.start()` and `ram.end()`: RAM's start, rounded
-/// down to the largest leaf so that such leaves fit, appears at the region's start. It reaches to the
-/// end of RAM, of the region, or `cap` bytes, whatever comes first; RAM above is HIGHMEM.
+/// The linear map that `layout` has for RAM between `ram.start()` and `ram.end()`: RAM's start,
+/// rounded down to the largest leaf so that such leaves fit, appears at the region's start. It
+/// reaches to the end of RAM, of the region, or `cap` bytes, whatever comes first; RAM above is
+/// HIGHMEM.
 constexpr LinearMap plan_linear_map(const Layout& layout, PhysRange ram, u64 cap = ~u64{0}) {
   constexpr u64 kLargestLeaf = 1_GiB;
   const Region& region = layout.region(RegionKind::linear);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// Leaves that were unmapped but whose frames still wait for the TLBs: a parked entry is the old leaf
-/// without its valid bit. The MMU reads it as invalid and ignores the rest, so the tables themselves
-/// remember which frames are to be freed, and no list has to be allocated in order to free memory.
+/// Leaves that were unmapped but whose frames still wait for the TLBs: a parked entry is the old
+/// leaf without its valid bit. The MMU reads it as invalid and ignores the rest, so the tables
+/// themselves remember which frames are to be freed, and no list has to be allocated in order to
+/// free memory.
 #pragma once
 
 #include "mm/paging/entry.h"

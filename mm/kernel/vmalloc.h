@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// vmalloc: memory that is contiguous in virtual addresses only. Its frames come from anywhere, so it
-/// works when memory is fragmented; each area is followed by a page that is never mapped.
+/// vmalloc: memory that is contiguous in virtual addresses only. Its frames come from anywhere, so
+/// it works when memory is fragmented; each area is followed by a page that is never mapped.
 ///
-/// Freed memory is invisible to the MMU at once. Its addresses and its frames are used again only after
-/// the TLBs have forgotten it: one invalidation pays for many frees (see README.md). vmalloc_flush()
-/// does it now.
+/// Freed memory is invisible to the MMU at once. Its addresses and its frames are used again only
+/// after the TLBs have forgotten it: one invalidation pays for many frees (see README.md).
+/// vmalloc_flush() does it now.
 ///
 /// Any CPU, any context. Two CPUs share nothing in the common case: each has its own free areas.
 #pragma once
@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 
+#include "kernel/lib/result.h"
 #include "mm/frame.h"
 #include "mm/kernel/area.h"
 #include "mm/paging/attributes.h"
@@ -26,8 +27,8 @@ struct VmallocOptions {
 };
 
 /// `size` bytes, rounded up to pages, writable, never executable. Errc::bad_range for 0,
-/// Errc::too_large above what RAM could ever hold, Errc::not_aligned if the alignment is not a power of
-/// two, out_of_address_space, out_of_frames; on an error nothing is left behind.
+/// Errc::too_large above what RAM could ever hold, Errc::not_aligned if the alignment is not a
+/// power of two, out_of_address_space, out_of_frames; on an error nothing is left behind.
 Result<void*> vmalloc(usize size);
 Result<void*> vmalloc(usize size, const VmallocOptions& options);
 
@@ -40,7 +41,8 @@ Result<void> try_vfree(VirtAddr memory);
 /// Errc::write_and_execute for rights that nothing may have, Errc::unsupported for a user mapping,
 /// out_of_address_space, out_of_frames.
 Result<void*> vmap(std::span<const Frame> frames, Attributes attributes);
-/// Undoes vmap(); nullptr is allowed. When it returns no TLB knows the mapping: the frames may be freed.
+/// Undoes vmap(); nullptr is allowed. When it returns no TLB knows the mapping: the frames may be
+/// freed.
 void vunmap(void* memory);
 Result<void> try_vunmap(VirtAddr memory);
 
@@ -48,11 +50,12 @@ Result<void> try_vunmap(VirtAddr memory);
 /// Errc::not_mapped; Errc::not_canonical outside the kernel half.
 Result<Frame> vmalloc_to_frame(const volatile void* address);
 
-/// Every kernel stack has this size and twice the alignment: an SP that ran over the end has the bit
-/// `kKernelStackSize` clear, and points into unmapped pages.
+/// Every kernel stack has this size and twice the alignment: an SP that ran over the end has the
+/// bit `kKernelStackSize` clear, and points into unmapped pages.
 inline constexpr u64 kKernelStackSize = 16_KiB;
 
-/// A new stack: its lowest address is `start()`, SP begins at `end()`. Unmapped below (16 KiB) and above.
+/// A new stack: its lowest address is `start()`, SP begins at `end()`. Unmapped below (16 KiB) and
+/// above.
 Result<VirtRange> alloc_kernel_stack();
 /// Gives back what alloc_kernel_stack() gave. CHECKs that it is one; nobody may be running on it.
 void free_kernel_stack(VirtRange stack);
@@ -60,8 +63,8 @@ void free_kernel_stack(VirtRange stack);
 /// Invalidates now: every area freed so far, its addresses and its frames may be used again.
 void vmalloc_flush();
 
-/// The first area in use that ends after `from`; nothing if there is none. (For listing all areas in
-/// address order while others come and go; no lock is held in between.)
+/// The first area in use that ends after `from`; nothing if there is none. (For listing all areas
+/// in address order while others come and go; no lock is held in between.)
 std::optional<AreaInfo> next_area(VirtAddr from);
 
 /// Calls `visit(const AreaInfo&)` for every area in use, lowest first.
@@ -75,18 +78,24 @@ void for_each_area(Visit&& visit) {
 }
 
 struct VmallocStats {
-  u64 total;         // bytes of the region
-  u64 used;          // bytes of areas in use, image and devices included
-  u64 frames;        // of those, pages with a frame that vmalloc took
-  u64 lazy_frames;   // freed, but not yet back in the allocator
-  u64 flushes;       // batches of frees invalidated so far
+  u64 total;        // bytes of the region
+  u64 used;         // bytes of areas in use, image and devices included
+  u64 frames;       // of those, pages with a frame that vmalloc took
+  u64 lazy_frames;  // freed, but not yet back in the allocator: about so many
+  u64 flushes;      // batches of frees invalidated so far
 };
 /// Counted now; for people, not for hot paths.
 VmallocStats vmalloc_stats();
 
+/// A part of the image, whole pages.
+struct ImagePart {
+  VirtRange range;
+  const char* name;
+};
+
 /// Opens the vmalloc region of the current layout. Boot calls it once, when kmalloc works and
-/// kernel_space() has its root; the image (with the boot stacks) is listed as areas from then on.
-/// `ram_frames` decides how much may wait for a flush.
-Result<void> vmalloc_start(u64 ram_frames);
+/// kernel_space() has its root. The parts of the image that lie in the region (lowest first) are
+/// listed as areas from then on. `ram_frames` decides how much may wait for a flush.
+Result<void> vmalloc_start(u64 ram_frames, std::span<const ImagePart> image);
 
 }  // namespace meridian

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/// What the leaves of an area are made of, and how they go: three sources of frames that fill
+/// entries of one table in order, and the release of parked entries that give frames back.
+#pragma once
+
+#include <concepts>
+#include <span>
+
+#include "mm/kernel/parked_entries.h"
+#include "mm/kernel/vmalloc.h"
+#include "mm/paging/attributes.h"
+
+namespace meridian {
+
+/// What vmalloc needs from the kernel around it; the host tests have their own. It is copied
+/// freely.
+template <typename B>
+concept VmallocBacking = requires(B b, unsigned order, Frame frame, usize bytes, void* memory,
+                                  u64 count) {
+  typename B::Tables;  // a KernelTables
+  { b.tables() } -> std::same_as<typename B::Tables&>;
+  { b.alloc_frames(order) } -> std::same_as<Result<Frame>>;  // 2^order, aligned, contiguous
+  { b.free_frames(frame, order) } -> std::same_as<void>;
+  { b.alloc_record(bytes) } -> std::same_as<Result<void*>>;
+  { b.free_record(memory) } -> std::same_as<void>;
+  { b.zero(frame, count) } -> std::same_as<void>;
+  // Pages that one TLB entry may hold: a contiguous group of L3 leaves, and an L2 leaf.
+  { B::kRunOrder } -> std::convertible_to<unsigned>;
+  { B::kBlockOrder } -> std::convertible_to<unsigned>;
+};
+
+/// Frames taken from the allocator: blocks and contiguous runs where addresses, size and free
+/// memory allow, single frames otherwise, so that fragmented memory serves too.
+template <VmallocBacking B>
+class OwnFrames {
+ public:
+  using Entry = typename B::Tables::Entry;
+  static constexpr u64 kRunPages = u64{1} << B::kRunOrder;
+
+  explicit OwnFrames(VmallocOptions::Content content, B backing = {})
+      : backing_(backing), content_(content) {}
+
+  /// Fills `count` entries for pages `index`... of the area; returns how many before frames ran
+  /// out.
+  u64 fill(Entry* entries, u64 index, u64 count);
+  /// Fills one entry that maps a block; false if it cannot be had.
+  bool fill_block(Entry& slot, u64 index);
+
+ private:
+  Result<Frame> take(unsigned order) {
+    const Result<Frame> taken = backing_.alloc_frames(order);
+    if (content_ == VmallocOptions::Content::zeroed && taken.has_value())
+      backing_.zero(taken.value(), u64{1} << order);
+    return taken;
+  }
+  bool fill_run(Entry* entries);
+
+  [[no_unique_address]] B backing_;
+  VmallocOptions::Content content_;
+  bool try_runs_ = true, try_blocks_ = true;  // until the first refusal
+};
+
+template <VmallocBacking B>
+u64 OwnFrames<B>::fill(Entry* entries, u64, u64 count) {
+  for (u64 i = 0; i < count;) {
+    const u64 address = reinterpret_cast<u64>(entries + i);
+    const bool starts_run = is_aligned(address, kRunPages * sizeof(Entry));
+    if (starts_run && count - i >= kRunPages && try_runs_) {
+      try_runs_ = fill_run(entries + i);
+      if (try_runs_) {
+        i += kRunPages;
+        continue;
+      }
+    }
+    const Result<Frame> frame = take(0);
+    if (!frame.has_value()) return i;
+    store_entry(entries[i], Entry::leaf(Level::L3, frame.value(), kKernelData));
+    ++i;
+  }
+  return count;
+}
+
+template <VmallocBacking B>
+bool OwnFrames<B>::fill_run(Entry* entries) {
+  constexpr Attributes kInRun{.write = true, .contiguous = true};
+  const Result<Frame> first = take(B::kRunOrder);
+  if (!first.has_value()) return false;
+  for (u64 i = 0; i < kRunPages; ++i)
+    store_entry(entries[i], Entry::leaf(Level::L3, first.value() + i, kInRun));
+  return true;
+}
+
+template <VmallocBacking B>
+bool OwnFrames<B>::fill_block(Entry& slot, u64) {
+  if (!try_blocks_) return false;
+  const Result<Frame> first = take(B::kBlockOrder);
+  try_blocks_ = first.has_value();
+  if (try_blocks_) store_entry(slot, Entry::leaf(Level::L2, first.value(), kKernelData));
+  return try_blocks_;
+}
+
+/// Frees the frames of `count` parked L3 entries that OwnFrames had filled, and empties the
+/// entries.
+template <VmallocBacking B, typename Entry = typename B::Tables::Entry>
+void release_leaves(B& backing, Entry* entries, u64 count) {
+  for (u64 i = 0; i < count;) {
+    const Entry leaf = parked(entries[i]);
+    const unsigned order = leaf.attributes(Level::L3).contiguous ? B::kRunOrder : 0;
+    clear(entries + i, u64{1} << order);
+    backing.free_frames(leaf.output(), order);
+    i += u64{1} << order;
+  }
+}
+
+template <VmallocBacking B, typename Entry = typename B::Tables::Entry>
+void release_block(B& backing, Entry& slot) {
+  const Entry leaf = parked(slot);
+  store_entry(slot, Entry());
+  backing.free_frames(leaf.output(), B::kBlockOrder);
+}
+
+/// Frames that the caller brings, one for each page.
+template <typename Entry>
+class GivenFrames {
+ public:
+  GivenFrames(std::span<const Frame> frames, const Attributes& attributes)
+      : frames_(frames), attributes_(attributes) {
+    attributes_.contiguous = false;
+  }
+  u64 fill(Entry* entries, u64 index, u64 count) {
+    for (u64 i = 0; i < count; ++i)
+      store_entry(entries[i], Entry::leaf(Level::L3, frames_[index + i], attributes_));
+    return count;
+  }
+  bool fill_block(Entry&, u64) { return false; }
+
+ private:
+  std::span<const Frame> frames_;
+  Attributes attributes_;
+};
+
+/// Consecutive physical pages from `first` on: a device's registers.
+template <VmallocBacking B>
+class ConsecutiveFrames {
+ public:
+  using Entry = typename B::Tables::Entry;
+
+  ConsecutiveFrames(Frame first, const Attributes& attributes)
+      : first_(first), attributes_(attributes) {
+    attributes_.contiguous = false;
+  }
+  u64 fill(Entry* entries, u64 index, u64 count) {
+    for (u64 i = 0; i < count; ++i)
+      store_entry(entries[i], Entry::leaf(Level::L3, first_ + (index + i), attributes_));
+    return count;
+  }
+  bool fill_block(Entry& slot, u64 index) {
+    const Frame frame = first_ + index;
+    if (!is_aligned(frame.number(), u64{1} << B::kBlockOrder)) return false;
+    store_entry(slot, Entry::leaf(Level::L2, frame, attributes_));
+    return true;
+  }
+
+ private:
+  Frame first_;
+  Attributes attributes_;
+};
+
+}  // namespace meridian

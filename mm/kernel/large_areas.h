@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+/// Large areas, and all others that no slot fits: found in a tree of areas in use, which knows the
+/// gaps between them. Areas that can be mapped with blocks take their addresses from the upper half
+/// of the region, the others from the lower, so that an address whose block has become a table
+/// (tables stay for ever) is not in the way of the next block; either half serves when the other is
+/// full.
+///
+/// Invariants: an area is in the tree from before it is mapped until after the TLBs have forgotten
+/// it; the page after it is never mapped. Records are looked at only under the lock, or by whoever
+/// owns the area's present state.
+#pragma once
+
+#include <optional>
+
+#include "kernel/sync/spinlock.h"
+#include "mm/kernel/area_leaves.h"
+#include "mm/kernel/area_tree.h"
+
+namespace meridian {
+
+template <VmallocBacking B>
+class LargeAreas {
+ public:
+  using Tables = typename B::Tables;
+  using Entry = typename Tables::Entry;
+  using Area = meridian::Area<Entry>;
+  struct LargeArea : Area, AreaNode {};
+
+  static constexpr u64 kRunPages = u64{1} << B::kRunOrder;
+  static constexpr u64 kBlockPages = u64{1} << B::kBlockOrder;
+  static constexpr u64 kBlockSize = kBlockPages * kPageSize;
+
+  constexpr explicit LargeAreas(B backing) : backing_(backing), tree_(VirtRange()) {}
+
+  void start(VirtRange region) {
+    const VirtAddr middle = (region.start() + region.size() / 2).align_down(kPageSize);
+    lower_ = VirtRange::between(region.start(), middle);
+    upper_ = VirtRange::between(middle, region.end());
+    tree_.with([&](Tree& tree) { tree = Tree(region); });
+  }
+
+  VirtRange region() const { return VirtRange::between(lower_.start(), upper_.end()); }
+
+  /// Addresses for `pages` and a guard page, in state `building`, nothing mapped.
+  /// Errc::out_of_frames, out_of_address_space.
+  Result<LargeArea*> take(u64 pages, u64 alignment);
+
+  /// Takes addresses that are mapped, or used for something else, out of what take() gives. `name`
+  /// may be null: then the area is not listed. Errc::already_mapped if they meet an area.
+  Result<void> add(VirtRange range, const char* name);
+
+  /// Maps the rest of `pages` pages of `area`; area.pages says how far it came, also on an error.
+  template <typename Frames>
+  Result<void> fill(LargeArea& area, u64 pages, Frames& frames);
+
+  /// The area that starts at `va`, if it is in use and of `kind`; its state is then lazy.
+  Area* claim(VirtAddr va, AreaKind kind);
+
+  /// Calls `leaves(Entry*, count)` for each stretch of L3 entries of the area, and `block(Entry&)`
+  /// for each L2 entry, in order of address.
+  template <typename Leaves, typename Block>
+  void for_each_entry(const Area& area, Leaves&& leaves, Block&& block);
+
+  /// Takes a lazy area, whose entries are empty again, out of the tree; its record is gone.
+  void retire(Area& area);
+
+  /// The first area in use that ends after `from`.
+  std::optional<AreaInfo> first_used_after(VirtAddr from);
+
+ private:
+  using Tree = AreaTree<LargeArea>;
+
+  Result<VirtAddr> find_hole(const Tree& tree, u64 pages, u64 alignment) const;
+  Result<LargeArea*> make_record();
+
+  [[no_unique_address]] B backing_;
+  VirtRange lower_, upper_;
+  Locked<Tree> tree_;
+};
+
+template <VmallocBacking B>
+auto LargeAreas<B>::make_record() -> Result<LargeArea*> {
+  void* memory = TRY(backing_.alloc_record(sizeof(LargeArea)));
+  LargeArea* area = new (memory) LargeArea{};
+  area->size_class = Area::kLargeClass;
+  area->state.store(AreaState::building, std::memory_order_relaxed);
+  return area;
+}
+
+/// Where the area goes: aligned to the largest leaf that may map it.
+template <VmallocBacking B>
+Result<VirtAddr> LargeAreas<B>::find_hole(const Tree& tree, u64 pages, u64 alignment) const {
+  const bool has_blocks = pages >= kBlockPages;
+  const u64 leaf = has_blocks ? kBlockSize : pages >= kRunPages ? kRunPages * kPageSize : kPageSize;
+  const u64 aligned = alignment > leaf ? alignment : leaf;
+  const u64 size = (pages + 1) * kPageSize;
+  const Result<VirtAddr> hole = tree.lowest_hole(size, aligned, has_blocks ? upper_ : lower_);
+  if (hole.has_value()) return hole;
+  return tree.lowest_hole(size, aligned, tree.bounds());
+}
+
+template <VmallocBacking B>
+auto LargeAreas<B>::take(u64 pages, u64 alignment) -> Result<LargeArea*> {
+  LargeArea* area = TRY(make_record());
+  const Result<VirtAddr> start = tree_.with([&](Tree& tree) {
+    Result<VirtAddr> hole = find_hole(tree, pages, alignment);
+    if (hole.has_value()) {
+      static_cast<AreaNode&>(*area) = AreaNode(hole.value().value(), (pages + 1) * kPageSize);
+      tree.insert(*area);
+    }
+    return hole;
+  });
+  if (!start.has_value()) {
+    backing_.free_record(area);
+    return start.error();
+  }
+  area->start = start.value().value();
+  return area;
+}
+
+template <VmallocBacking B>
+Result<void> LargeAreas<B>::add(VirtRange range, const char* name) {
+  LargeArea* area = TRY(make_record());
+  static_cast<AreaNode&>(*area) = AreaNode(range.start().value(), range.size());
+  area->start = range.start().value();
+  area->pages = static_cast<u32>(range.size() >> kPageShift);
+  area->kind = AreaKind::image;
+  area->name = name;
+  if (name != nullptr) area->state.store(AreaState::used, std::memory_order_relaxed);
+  const bool added = tree_.with([&](Tree& tree) {
+    const LargeArea* above = tree.first_ending_after(range.start());
+    if (above != nullptr && above->start_value() < range.end().value()) return false;
+    tree.insert(*area);
+    return true;
+  });
+  if (added) return {};
+  backing_.free_record(area);
+  return Error{Errc::already_mapped, range.start().value()};
+}
+
+template <VmallocBacking B>
+template <typename Frames>
+Result<void> LargeAreas<B>::fill(LargeArea& area, u64 pages, Frames& frames) {
+  while (area.pages < pages) {
+    const VirtAddr va = area.range().end();
+    const u64 left = pages - area.pages;
+    if (left >= kBlockPages && va.is_aligned(kBlockSize)) {
+      Entry* slot = TRY(backing_.tables().reach(va, Level::L2));
+      // Where a table is linked, pages must do: it stays.
+      if (load_entry(*slot).raw() == 0 && frames.fill_block(*slot, area.pages)) {
+        area.pages += static_cast<u32>(kBlockPages);
+        continue;
+      }
+    }
+    Entry* entries = TRY(backing_.tables().reach(va, Level::L3));
+    const u64 in_table = Tables::entries_left(entries);
+    const u64 count = left < in_table ? left : in_table;
+    const u64 filled = frames.fill(entries, area.pages, count);
+    area.pages += static_cast<u32>(filled);
+    if (filled != count) return Error{Errc::out_of_frames, 0};
+  }
+  return {};
+}
+
+template <VmallocBacking B>
+auto LargeAreas<B>::claim(VirtAddr va, AreaKind kind) -> Area* {
+  return tree_.with([&](Tree& tree) -> Area* {
+    LargeArea* area = tree.containing(va);
+    return area != nullptr && area->claim(va.value(), kind) ? area : nullptr;
+  });
+}
+
+template <VmallocBacking B>
+template <typename Leaves, typename Block>
+void LargeAreas<B>::for_each_entry(const Area& area, Leaves&& leaves, Block&& block) {
+  for (u64 page = 0; page < area.pages;) {
+    const auto [slots, level] = backing_.tables().find(VirtAddr(area.start + page * kPageSize));
+    if (level != Level::L3) {
+      block(*slots);
+      page += kBlockPages;
+      continue;
+    }
+    const u64 left = area.pages - page, in_table = Tables::entries_left(slots);
+    const u64 count = left < in_table ? left : in_table;
+    leaves(slots, count);
+    page += count;
+  }
+}
+
+template <VmallocBacking B>
+void LargeAreas<B>::retire(Area& area) {
+  auto& large = static_cast<LargeArea&>(area);
+  tree_.with([&](Tree& tree) { tree.remove(large); });
+  backing_.free_record(&large);
+}
+
+template <VmallocBacking B>
+std::optional<AreaInfo> LargeAreas<B>::first_used_after(VirtAddr from) {
+  return tree_.with([&](Tree& tree) -> std::optional<AreaInfo> {
+    for (LargeArea* area = tree.first_ending_after(from); area != nullptr;
+         area = Tree::next(*area)) {
+      // A guard page is in the node, but not in the area.
+      const bool used = area->state.load(std::memory_order_acquire) == AreaState::used;
+      if (used && area->range().end() > from) return info_of(*area);
+    }
+    return std::nullopt;
+  });
+}
+
+}  // namespace meridian
