@@ -10,23 +10,49 @@
 namespace meridian::arch {
 namespace {
 
-constexpr unsigned kMostFrames = 32;
+/// More than any chain that is right, fewer than a chain that goes round could print.
+constexpr unsigned kMostFrames = 512, kMostLines = 32;
 
-/// The return addresses from the record at `fp` on, one a line.
+/// Prints return addresses, one a line; the same one many times over (a recursion) is one line.
+class Lines {
+ public:
+  explicit Lines(Writer& out) : out_(out) {}
+  ~Lines() { finish(); }
+
+  void add(u64 address) {
+    if (address != address_ || times_ == 0) {
+      finish();
+      address_ = address;
+      times_ = 0;
+    }
+    ++times_;
+  }
+  bool is_full() const { return printed_ == kMostLines; }
+
+ private:
+  void finish() {
+    if (times_ == 0 || is_full()) return;
+    print(out_, "    {}", ReturnAddress{address_});
+    if (times_ > 1) print(out_, " ({} times)", times_);
+    out_.put('\n');
+    ++printed_;
+  }
+
+  Writer& out_;
+  u64 address_ = 0;
+  unsigned times_ = 0, printed_ = 0;
+};
+
+/// The return addresses from the record at `fp` on, until one of 0 or a record that cannot be read.
 void print_chain(Writer& out, u64 fp) {
-  for (unsigned i = 0; i < kMostFrames; ++i) {
-    if (fp == 0) return;
+  Lines lines(out);
+  for (unsigned i = 0; i < kMostFrames && fp != 0 && !lines.is_full(); ++i) {
     const ProbeResult above = probe(VirtAddr(fp), ProbeKind::load64);
     const ProbeResult back = probe(VirtAddr(fp) + sizeof(u64), ProbeKind::load64);
-    if (!above.ok || !back.ok) {
-      print(out, "    the frame record at {:018X} cannot be read\n", fp);
-      return;
-    }
-    if (back.value == 0) return;
-    print(out, "    {}\n", ReturnAddress{back.value});
+    if (!above.ok || !back.ok || back.value == 0) return;
+    lines.add(back.value);
     fp = above.value;
   }
-  out.write("    ...\n");
 }
 
 }  // namespace
