@@ -16,17 +16,19 @@ constexpr unsigned kLower = 0, kHigher = 1;
 struct RawAreaTree::Search {
   const Hole& wanted;
   u64 need;
-  bool from_top;
+  bool from_top = false;
 
-  /// The part of the gap [start, end) that the hole may use, and the hole's place in it.
+  /// Where the hole goes in the part of the gap [start, end) that it may use.
   std::optional<u64> place(u64 start, u64 end) const {
+    if (end - start < need) return std::nullopt;
     const u64 low = start > wanted.low ? start : wanted.low;
     const u64 high = end < wanted.high ? end : wanted.high;
     if (high < low || high - low < wanted.size) return std::nullopt;
-    const u64 highest = high - wanted.size;
-    const u64 at = align_down(from_top ? highest : low + (wanted.alignment - 1), wanted.alignment);
-    if (at < low || at > highest) return std::nullopt;
-    return at;
+    const u64 room = high - low - wanted.size;
+    const u64 edge = from_top ? high - wanted.size : low;
+    const u64 step = (from_top ? edge : 0 - edge) & (wanted.alignment - 1);  // to a multiple
+    if (step > room) return std::nullopt;
+    return from_top ? edge - step : edge + step;
   }
 
   std::optional<u64> lowest_below(const AreaNode* n) const {
@@ -51,27 +53,33 @@ struct RawAreaTree::Search {
 };
 
 Result<u64> RawAreaTree::lowest_hole(const Hole& wanted) const {
-  const Error none{Errc::out_of_address_space, wanted.size};
-  CHECK(wanted.size != 0 && is_power_of_two(wanted.alignment));
-  if (wanted.size > high_ - low_ || wanted.alignment > high_ - low_) return none;
-  for (const u64 need : {wanted.size + (wanted.alignment - 1), wanted.size}) {
-    const Search search{wanted, need, /*from_top=*/false};
-    if (const auto at = search.lowest_below(root_)) return *at;
-    if (const auto at = search.place(tail_, high_)) return *at;
-  }
-  return none;
+  return find_hole(wanted, [this](const Search& search) {
+    const auto at = search.lowest_below(root_);
+    return at ? at : search.place(tail_, high_);
+  });
 }
 
 Result<u64> RawAreaTree::highest_hole(const Hole& wanted) const {
-  const Error none{Errc::out_of_address_space, wanted.size};
+  return find_hole(wanted, [this](Search search) {
+    search.from_top = true;
+    const auto at = search.place(tail_, high_);
+    return at ? at : search.highest_below(root_);
+  });
+}
+
+/// First only gaps that fit wherever they start, then any.
+template <typename Find>
+Result<u64> RawAreaTree::find_hole(const Hole& wanted, Find&& find) const {
   CHECK(wanted.size != 0 && is_power_of_two(wanted.alignment));
-  if (wanted.size > high_ - low_ || wanted.alignment > high_ - low_) return none;
-  for (const u64 need : {wanted.size + (wanted.alignment - 1), wanted.size}) {
-    const Search search{wanted, need, /*from_top=*/true};
-    if (const auto at = search.place(tail_, high_)) return *at;
-    if (const auto at = search.highest_below(root_)) return *at;
+  const u64 all = high_ - low_;
+  const u64 slack = wanted.alignment - 1;
+  if (wanted.size <= all && slack <= all - wanted.size) {
+    if (const auto at = find(Search{wanted, wanted.size + slack})) return *at;
   }
-  return none;
+  if (slack != 0) {
+    if (const auto at = find(Search{wanted, wanted.size})) return *at;
+  }
+  return Error{Errc::out_of_address_space, wanted.size};
 }
 
 /// Recomputes what `n` keeps about the nodes below it.

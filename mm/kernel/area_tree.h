@@ -63,6 +63,8 @@ class RawAreaTree {
   friend class AreaTreeInspector;
   struct Search;
 
+  template <typename Find>
+  Result<u64> find_hole(const Hole& wanted, Find&& find) const;
   static u64 height(const AreaNode* n) { return n == nullptr ? 0 : n->height_; }
   static void refresh(AreaNode& n);
   AreaNode*& link_to(AreaNode& n);
