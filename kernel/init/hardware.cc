@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /// The stages that deal with the machine: its console, its description, its devices.
+#include <arch/interrupts.h>
 #include <arch/machine.h>
 #include <arch/trap.h>
 
 #include "kernel/console/console.h"
 #include "kernel/init/stages.h"
 #include "kernel/log/log.h"
+#include "mm/kernel/linear_map.h"
 #include "mm/layout/layout.h"
 
 namespace meridian {
@@ -47,6 +49,34 @@ void read_command_line(System& system) {
   BufferWriter<512> complaints;
   system.options = parse_command_line(system.machine.bootargs, complaints);
   if (!complaints.text().empty()) console().write(complaints.text());
+}
+
+void start_devices(System& system) {
+  const MachineDescription& machine = system.machine;
+  const Result<void> controller = arch::start_interrupts(machine);
+  if (!controller.has_value()) {
+    // Not the end: keys can be polled, and nothing else needs an interrupt.
+    log("devices", "no interrupts: {}; keys are polled", name_of(controller.error().code));
+    return;
+  }
+  const Result<void> keys = console().use_receive_interrupt(machine.uart.interrupt);
+  if (!keys.has_value()) log("devices", "keys are polled: {}", name_of(keys.error().code));
+  arch::unmask_interrupts();
+  log("devices", "{}, keys by interrupt {}, counter {} kHz", arch::interrupt_controller_name(),
+      machine.uart.interrupt, arch::counter_frequency() / 1000);
+}
+
+void find_initramfs(System& system) {
+  const PhysRange where = system.machine.initrd;
+  if (where.is_empty()) return;
+  const Result<VirtAddr> start = linear_map.to_virt(where.start());
+  const Result<VirtAddr> last = linear_map.to_virt(where.last());
+  if (!start.has_value() || !last.has_value()) {
+    log("initramfs", "at {} it is out of reach: ignored", where.start());
+    return;
+  }
+  system.initramfs = {linear_map.pointer<const std::byte>(where.start()), where.size()};
+  log("initramfs", "{} at {}", Bytes{where.size()}, where.start());
 }
 
 }  // namespace meridian

@@ -2,14 +2,22 @@
 /// kernel_main: the boot, stage by stage, up to the shell.
 #include <arch/machine.h>
 
+#include "kernel/console/console.h"
 #include "kernel/entry.h"
 #include "kernel/init/stages.h"
 #include "kernel/init/system.h"
+#include "kernel/shell/shell.h"
 
 namespace meridian {
 namespace {
 
 constinit System system;
+
+/// What the command line asks for before a person is let in, or instead.
+void run_requests() {
+  if (!system.options.run.empty()) arch::power_off(run_shell_commands(system.options.run));
+  if (system.options.tour) run_shell_commands("tour");
+}
 
 }  // namespace
 
@@ -21,7 +29,12 @@ void kernel_main(const BootInfo& boot) {
   read_device_tree(system);
   read_command_line(system);
   find_memory(system);
-  arch::power_off(0);
+  map_memory(system);
+  start_allocators(system);
+  start_devices(system);
+  find_initramfs(system);
+  run_requests();
+  run_console_shell();
 }
 
 }  // namespace meridian

@@ -4,6 +4,7 @@
 #include <arch/machine.h>
 
 #include "arch/aarch64/boot/boot.h"
+#include "arch/aarch64/hw/cache.h"
 #include "arch/aarch64/hw/sysreg.h"
 #include "arch/aarch64/regs/id_mmfr.h"
 #include "arch/aarch64/virt/pl011.h"
@@ -54,6 +55,14 @@ void place_image() {
   relocate_image(boot_info.image);
 }
 
+/// All that was written so far went around the caches. Lines that they hold of it from before would be
+/// what we read once they are on. (The boot protocol says that none is dirty: writing them back first
+/// changes nothing.)
+void forget_stale_lines() {
+  const VirtRange written = VirtRange::between(image_rodata().start(), image_range().end());
+  hw::clean_and_invalidate(written);
+}
+
 }  // namespace
 
 const MmuSetup* early_start(u64 x0, u64 entry_level) {
@@ -64,6 +73,7 @@ const MmuSetup* early_start(u64 x0, u64 entry_level) {
   place_image();
   const Result<void> mapped = build_early_map();
   if (!mapped.has_value()) early_stop("the first tables do not fit their pool", mapped.error().about);
+  forget_stale_lines();
   return &mmu_setup;
 }
 

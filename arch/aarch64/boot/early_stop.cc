@@ -92,7 +92,10 @@ u64 early_recover(u64 esr, u64 elr, u64 far) {
   if (expected) return elr + 4;
 
   const LastWords out(find_uart());
-  out.text("\r\nMeridian stops: exception before its vectors stand: ESR ");
+  out.text("\r\nMeridian stops: ");
+  out.text(boot_info.tree_phys.is_empty() ? "the device tree cannot be read"
+                                          : "exception before its vectors stand");
+  out.text(": ESR ");
   out.hex(esr);
   out.text(", ELR ");
   out.hex(elr);
