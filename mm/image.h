@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernel/lib/result.h"
+#include "mm/layout/arm64.h"
 #include "mm/range.h"
 
 #pragma GCC visibility push(hidden)  // else their addresses would come from the GOT, not from PC
@@ -18,6 +19,9 @@ extern char __boot_stack_start[], __boot_stack_end[];
 #pragma GCC visibility pop
 
 namespace meridian {
+
+/// The address the image was linked at. Where it runs may differ: see boot/relocate.cc.
+inline constexpr u64 kImageLinkBase = kArm64Layout.image_base;
 
 /// From a linker symbol to the next one.
 inline VirtRange between_symbols(const char* start, const char* end) {

@@ -14,6 +14,15 @@ bool same_id(std::string_view a, std::string_view b) {
   return true;
 }
 
+const char* word_for(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::pass: return "PASS";
+    case Verdict::fail: return "FAIL";
+    case Verdict::skip: return "SKIP";
+  }
+  UNREACHABLE();
+}
+
 }  // namespace
 
 bool Evidence::require(bool holds, std::string_view sentence) {
@@ -27,12 +36,23 @@ void Evidence::require_no_error(Error error, std::string_view sentence) {
   show("error: {} ({:X})", name_of(error.code), error.about);
 }
 
-bool run_stop(Writer& out, const TourStop& stop) {
+void Evidence::does_not_apply(std::string_view reason) {
+  print(out_, "  [--] {}\n", reason);
+  applies_ = false;
+}
+
+Verdict Evidence::verdict() const {
+  if (failed_ != 0) return Verdict::fail;
+  if (!applies_) return Verdict::skip;
+  return held_ != 0 ? Verdict::pass : Verdict::fail;
+}
+
+Verdict run_stop(Writer& out, const TourStop& stop) {
   print(out, "\n{}  {}\n", stop.id, stop.statement);
   Evidence evidence(out);
   stop.run(evidence);
-  print(out, "{} {}\n", stop.id, evidence.passed() ? "PASS" : "FAIL");
-  return evidence.passed();
+  print(out, "{} {}\n", stop.id, word_for(evidence.verdict()));
+  return evidence.verdict();
 }
 
 const TourStop* find_stop(std::string_view id) {
@@ -43,11 +63,11 @@ const TourStop* find_stop(std::string_view id) {
 }
 
 bool run_tour(Writer& out) {
-  unsigned passed = 0, failed = 0;
+  unsigned count[3] = {};
   for (Section section : kSections)
-    for (const TourStop& stop : section()) ++(run_stop(out, stop) ? passed : failed);
-  print(out, "\nTour: {} stops passed, {} failed\n", passed, failed);
-  return failed == 0;
+    for (const TourStop& stop : section()) ++count[static_cast<usize>(run_stop(out, stop))];
+  print(out, "\nTour: {} passed, {} failed, {} skipped\n", count[0], count[1], count[2]);
+  return count[static_cast<usize>(Verdict::fail)] == 0;
 }
 
 }  // namespace meridian

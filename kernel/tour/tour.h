@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// The tour: one stop for each statement about virtual memory that this kernel exists to show. A stop
 /// does the thing on the running machine, prints what it read there, and requires what must hold. It
-/// passes only if it required something and every requirement held.
+/// passes only if it required something and every requirement held; one that cannot be shown here says why
+/// and is skipped.
 #pragma once
 
 #include <span>
@@ -11,6 +12,8 @@
 #include "kernel/lib/result.h"
 
 namespace meridian {
+
+enum class Verdict : u8 { pass, fail, skip };
 
 /// What a stop prints and requires while it runs.
 class Evidence {
@@ -36,14 +39,18 @@ class Evidence {
     return nullptr;
   }
 
+  /// Says that the statement cannot be shown on this machine or under this layout, and why.
+  void does_not_apply(std::string_view reason);
+
   Writer& out() { return out_; }
-  bool passed() const { return held_ > 0 && failed_ == 0; }
+  Verdict verdict() const;
 
  private:
   void require_no_error(Error error, std::string_view sentence);
 
   Writer& out_;
   unsigned held_ = 0, failed_ = 0;
+  bool applies_ = true;
 };
 
 /// One statement and how it is shown.
@@ -59,13 +66,13 @@ std::span<const TourStop> crossing_stops();    // B
 std::span<const TourStop> linear_stops();      // C
 std::span<const TourStop> allocator_stops();   // D
 
-/// Runs one stop, with its heading and verdict. True if it passed.
-bool run_stop(Writer& out, const TourStop& stop);
+/// Runs one stop, with its heading and verdict.
+Verdict run_stop(Writer& out, const TourStop& stop);
 
 /// The stop called `id` (either case), or nullptr.
 const TourStop* find_stop(std::string_view id);
 
-/// Runs every stop and prints the tally. True if all passed.
+/// Runs every stop and prints the tally. True if none failed.
 bool run_tour(Writer& out);
 
 }  // namespace meridian

@@ -14,8 +14,8 @@ struct DumpRun {
   Level level = Level::L0;
   Kind kind = Kind::invalid;  // leaf or invalid; a table is shown by what is below it
   u64 bits = 0;               // of a leaf: its entry without the output address
-  Attributes attributes;      // of a leaf
-  Frame first;                // of a leaf: what the first address of the run is mapped to
+  Attributes attributes{};    // of a leaf
+  Frame first{};              // of a leaf: what the first address of the run is mapped to
 
   bool same_rights(const DumpRun& other) const {
     return level == other.level && kind == other.kind && bits == other.bits;

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+/// vmalloc.*, vmap.*, ioremap.*, and what it costs to ask for a translation.
+#include <array>
+
+#include "kernel/bench/bench.h"
+#include "kernel/init/system.h"
+#include "mm/frames/frames.h"
+#include "mm/kernel/ioremap.h"
+#include "mm/kernel/linear_map.h"
+#include "mm/kernel/vmalloc.h"
+#include "mm/paging/attributes.h"
+
+namespace meridian {
+namespace {
+
+constinit std::array<void*, 4096> batch{};
+
+template <usize kPages>
+Result<void> vmalloc_pair(BenchRun& run) {
+  constexpr u64 kPairs = kPages >= 256 ? 200 : 2000;
+  run.start();
+  for (u64 i = 0; i < kPairs; ++i) vfree(TRY(vmalloc(kPages * kPageSize)));
+  run.stop(kPairs);
+  return {};
+}
+
+usize fill_batch() {
+  usize got = 0;
+  for (void*& slot : batch) {
+    const Result<void*> area = vmalloc(kPageSize);
+    if (!area.has_value()) break;
+    slot = area.value();
+    ++got;
+  }
+  return got;
+}
+
+void free_batch(usize count) {
+  for (usize i = 0; i < count; ++i) vfree(batch[i]);
+}
+
+Result<void> vmalloc_batch(BenchRun& run) {
+  run.start();
+  const usize got = fill_batch();
+  run.stop(batch.size());
+  free_batch(got);
+  if (got != batch.size()) return Error{Errc::out_of_frames, got};
+  return {};
+}
+
+Result<void> vfree_batch(BenchRun& run) {
+  const usize got = fill_batch();
+  run.start();
+  free_batch(got);
+  run.stop(batch.size());
+  if (got != batch.size()) return Error{Errc::out_of_frames, got};
+  return {};
+}
+
+Result<void> vmap_pairs(BenchRun& run, const Frame& frame) {
+  constexpr u64 kPairs = 2000;
+  run.start();
+  for (u64 i = 0; i < kPairs; ++i) vunmap(TRY(vmap({&frame, 1}, kKernelData)));
+  run.stop(kPairs);
+  return {};
+}
+
+Result<void> vmap_pair(BenchRun& run) {
+  const Frame frame = TRY(alloc_frame(FrameOwner::kernel));
+  const Result<void> done = vmap_pairs(run, frame);
+  free_frame(frame);
+  return done;
+}
+
+/// The registers of a device that is always there; they are mapped and unmapped, never touched.
+Result<void> ioremap_pair(BenchRun& run) {
+  constexpr u64 kPairs = 2000;
+  const PhysRange registers = the_system().machine.uart.registers;
+  run.start();
+  for (u64 i = 0; i < kPairs; ++i) iounmap(TRY(ioremap(registers)));
+  run.stop(kPairs);
+  return {};
+}
+
+Result<void> virt_to_phys(BenchRun& run) {
+  constexpr u64 kCalls = 100'000;
+  volatile u64 sink = 0;
+  const void* object = linear_map.pointer(linear_map.phys().start());
+  run.start();
+  for (u64 i = 0; i < kCalls; ++i) sink = linear_map.phys_of(object).value();
+  run.stop(kCalls);
+  static_cast<void>(sink);
+  return {};
+}
+
+Result<void> vmalloc_to_page(BenchRun& run) {
+  constexpr u64 kCalls = 10'000;
+  volatile u64 sink = 0;
+  void* area = TRY(vmalloc(kPageSize));
+  run.start();
+  for (u64 i = 0; i < kCalls; ++i) sink = vmalloc_to_frame(area).value().number();
+  run.stop(kCalls);
+  static_cast<void>(sink);
+  vfree(area);
+  return {};
+}
+
+constexpr BenchRow kRows[] = {
+    {"vmalloc.pair.1p", vmalloc_pair<1>},     {"vmalloc.pair.4p", vmalloc_pair<4>},
+    {"vmalloc.pair.16p", vmalloc_pair<16>},   {"vmalloc.pair.64p", vmalloc_pair<64>},
+    {"vmalloc.pair.256p", vmalloc_pair<256>}, {"vmalloc.pair.1024p", vmalloc_pair<1024>},
+    {"vmalloc.batch.1p", vmalloc_batch},      {"vfree.batch.1p", vfree_batch},
+    {"vmap.pair.1p", vmap_pair},              {"ioremap.pair", ioremap_pair},
+    {"virt_to_phys", virt_to_phys},           {"vmalloc_to_page.walk", vmalloc_to_page},
+};
+
+}  // namespace
+
+std::span<const BenchRow> mapping_rows() { return kRows; }
+
+}  // namespace meridian

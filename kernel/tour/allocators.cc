@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+/// Section D of the tour: the allocators, what each promises and what it refuses.
+#include <arch/machine.h>
+#include <arch/probe.h>
+
+#include <cstring>
+
+#include "kernel/tour/fragment.h"
+#include "kernel/tour/pages.h"
+#include "mm/frames/frames.h"
+#include "mm/kernel/linear_map.h"
+#include "mm/kernel/vmalloc.h"
+#include "mm/layout/layout.h"
+#include "mm/slab/kmalloc.h"
+
+namespace meridian {
+namespace {
+
+/// True if `result` is refused with exactly this error.
+template <typename T>
+bool refused(const Result<T>& result, Errc code) {
+  return !result.has_value() && result.error().code == code;
+}
+
+/// Writes a number of its own into each frame of a block, then reads them all back: 2^order frames
+/// that were really there, and were really different.
+bool each_frame_is_its_own(Frame first, u64 count) {
+  for (u64 i = 0; i < count; ++i) *linear_map.pointer<volatile u64>(first + i) = first.number() ^ i;
+  for (u64 i = 0; i < count; ++i)
+    if (*linear_map.pointer<volatile u64>(first + i) != (first.number() ^ i)) return false;
+  return true;
+}
+
+void orders(Evidence& e) {
+  const u64 free_before = free_frame_count();
+  bool aligned = true, distinct = true;
+  for (unsigned order = 0; order <= kMaxOrder; ++order) {
+    const Result<Frame> block = alloc_frames(order, FrameOwner::kernel);
+    if (!e.require_value(block, "a block of this order exists")) return;
+    const u64 count = u64{1} << order;
+    const Frame first = block.value();
+    e.show("order {:>2}: {:>5} at PFN {:x} = {}", order, Bytes{count << kPageShift}, first.number(),
+           first.address());
+    aligned &= is_aligned(first.number(), count);
+    distinct &= each_frame_is_its_own(first, count);
+    free_frames(first, order);
+  }
+  e.require(aligned, "each block is aligned to its own size");
+  e.require(distinct, "each of its frames holds what was written to it, through the linear map");
+  e.require(refused(alloc_frames(kMaxOrder + 1, FrameOwner::kernel), Errc::too_large),
+            "order 11 is refused: 4 MiB is the largest contiguous block");
+  e.require(free_frame_count() == free_before, "as many frames are free as before");
+}
+
+constexpr u8 kOldPattern = 0xa5;
+
+/// Frees an object full of a pattern, and looks at what the next object of that size holds.
+void show_that_it_is_not_zeroed(Evidence& e) {
+  constexpr usize kSize = 1024;
+  const Result<void*> first = kmalloc(kSize);
+  if (!e.require_value(first, "kmalloc(1024)")) return;
+  std::memset(first.value(), kOldPattern, kSize);
+  kfree(first.value());
+
+  const Result<void*> second = kmalloc(kSize);
+  if (!e.require_value(second, "kmalloc(1024) again")) return;
+  const auto* bytes = static_cast<const u8*>(second.value());
+  unsigned zeros = 0;
+  for (usize i = 0; i < kSize; ++i) zeros += bytes[i] == 0;
+  e.show("freed at {}, got {}: byte 512 is {:X}, {} of {} bytes are 0", VirtAddr::of(first.value()),
+         VirtAddr::of(second.value()), bytes[512], zeros, kSize);
+  e.require(second.value() == first.value(), "the object that was freed last comes back first");
+  e.require(zeros < kSize / 2, "it still holds old bytes: kmalloc does not zero");
+  kfree(second.value());
+}
+
+void kmalloc_limits(Evidence& e) {
+  const Result<void*> largest = kmalloc(kMaxKmalloc);
+  if (!e.require_value(largest, "kmalloc(128 KiB)")) return;
+  const VirtAddr va = VirtAddr::of(largest.value());
+  const FrameList frames = frames_behind(largest.value(), kMaxKmalloc / kPageSize);
+  e.show("kmalloc({}) = {}", Bytes{kMaxKmalloc}, va);
+  show_frames(e, "behind it", {frames.begin(), frames.size()});
+  e.require(linear_map.virt().contains(va), "it is a linear-map address");
+  e.require(frames.size() == kMaxKmalloc / kPageSize && are_contiguous({frames.begin(), frames.size()}),
+            "its 32 pages are 32 frames in a row");
+  kfree(largest.value());
+  e.require(refused(kmalloc(kMaxKmalloc + 1), Errc::too_large), "one byte more is refused");
+  show_that_it_is_not_zeroed(e);
+}
+
+void vmalloc_area(Evidence& e) {
+  constexpr usize kPages = 20;
+  vmalloc_flush();  // what earlier frees still hold back must not blur the counters
+  const u64 free_before = free_frame_count();
+  const Result<void*> area = vmalloc(kPages * kPageSize);
+  if (!e.require_value(area, "vmalloc(80 KiB)")) return;
+  const VirtAddr va = VirtAddr::of(area.value());
+  const Region& region = current_layout().region(RegionKind::vmalloc);
+  const FrameList frames = frames_behind(area.value(), kPages);
+  e.show("vmalloc({}) = {}, in {}", Bytes{kPages * kPageSize}, va, region.name);
+  show_frames(e, "behind it", {frames.begin(), frames.size()});
+  e.require(region.contains(va), "it lies in the vmalloc region");
+  e.require(refused(linear_map.to_phys(va), Errc::not_linear), "__pa of it is refused: it needs a walk");
+
+  std::memset(area.value(), 0x11, kPages * kPageSize);
+  const arch::ProbeResult last = arch::probe(va + (kPages * kPageSize - 1), arch::ProbeKind::load8);
+  e.require(last.ok && last.value == 0x11, "its last byte can be used");
+  const arch::ProbeResult guard = arch::probe(va + kPages * kPageSize, arch::ProbeKind::store);
+  e.show("the byte after it: {}", guard.fault);
+  e.require(!guard.ok && guard.fault.kind() == arch::FaultKind::translation,
+            "the byte after it is in the guard page, and faults");
+
+  vfree(area.value());
+  vmalloc_flush();
+  e.require(!arch::probe(va, arch::ProbeKind::load8).ok, "after vfree its first byte faults");
+  e.require(free_frame_count() == free_before, "as many frames are free as before");
+}
+
+void fragmented(Evidence& e) {
+  constexpr usize kSize = 4_MiB;
+  if (frame_stats().present > kMaxFragmentedFrames)
+    return e.does_not_apply("more RAM than is broken up in reasonable time: boot with mem=16G");
+  Fragmentation broken = Fragmentation::make();
+  const ZoneStats normal = zone_stats(ZoneKind::normal);
+  BufferWriter<128> blocks;
+  for (u64 count : normal.blocks) print(blocks, " {}", count);
+  e.show("free blocks of order 0..10 in zone {}:{}", name_of(normal.kind), blocks.text());
+  e.show("{} frames free ({}), no two of them neighbours", normal.free,
+         Bytes{normal.free << kPageShift});
+
+  e.require(refused(alloc_frames(kMaxOrder, FrameOwner::kernel), Errc::out_of_frames),
+            "alloc_pages(10), 4 MiB in a row, fails");
+  e.require(refused(alloc_frames(1, FrameOwner::kernel), Errc::out_of_frames),
+            "even two frames in a row are not to be had");
+  const Result<void*> area = vmalloc(kSize);
+  if (e.require_value(area, "vmalloc(4 MiB) succeeds")) {
+    const FrameList frames = frames_behind(area.value(), 12);
+    show_frames(e, "its first pages", {frames.begin(), frames.size()});
+    e.require(!are_contiguous({frames.begin(), frames.size()}), "from frames that are scattered");
+    vfree(area.value());
+    vmalloc_flush();
+  }
+  broken.undo();
+  const Result<Frame> block = alloc_frames(kMaxOrder, FrameOwner::kernel);
+  if (e.require_value(block, "with the frames given back, alloc_pages(10) works again"))
+    free_frames(block.value(), kMaxOrder);
+}
+
+/// The fewest counter ticks that 200 calls of `once` took in 5 rounds: a round that the host
+/// interrupted does not count.
+template <typename Once>
+u64 fastest_round(Once once) {
+  u64 best = ~u64{0};
+  for (int round = 0; round < 5; ++round) {
+    const u64 start = arch::counter();
+    for (int i = 0; i < 200; ++i) once();
+    const u64 ticks = arch::counter() - start;
+    if (ticks < best) best = ticks;
+  }
+  return best;
+}
+
+void prices(Evidence& e) {
+  bool complete = true;
+  const u64 kmalloc_ticks = fastest_round([&] {
+    const Result<void*> object = kmalloc(kPageSize);
+    complete &= object.has_value();
+    if (object.has_value()) kfree(object.value());
+  });
+  const u64 vmalloc_ticks = fastest_round([&] {
+    const Result<void*> area = vmalloc(kPageSize);
+    complete &= area.has_value();
+    if (area.has_value()) vfree(area.value());
+  });
+  e.show("200 pairs of one page, in ticks of the {} Hz counter: kmalloc {}, vmalloc {}",
+         arch::counter_frequency(), kmalloc_ticks, vmalloc_ticks);
+  e.show("(under ICOUNT=1 a tick of 16 ns is 16 instructions: `bench` gives them)");
+  e.require(complete, "every call succeeded");
+  e.require(kmalloc_ticks < vmalloc_ticks, "kmalloc costs less: it maps nothing");
+  e.show("malloc, user memory that gets its frames when touched, comes with demand paging");
+}
+
+void zones(Evidence& e) {
+  for (ZoneKind kind : {ZoneKind::dma, ZoneKind::normal, ZoneKind::highmem}) {
+    const ZoneStats zone = zone_stats(kind);
+    e.show("{:<8} PFN {:x}..{:x}: {} present, {} managed, {} free", name_of(kind),
+           zone.span.first.number(), zone.span.end().number(), zone.present, zone.managed, zone.free);
+  }
+  const ZoneStats dma = zone_stats(ZoneKind::dma);
+  e.require(dma.span.count <= (16_MiB >> kPageShift), "DMA is no more than the first 16 MiB of RAM");
+  for (ZoneKind kind : {ZoneKind::dma, ZoneKind::normal}) {
+    if (zone_stats(kind).managed == 0) continue;
+    const Result<Frame> frame = alloc_frame(FrameOwner::kernel, kind);
+    if (!e.require_value(frame, "a frame from this zone")) return;
+    e.show("a frame from {}: PFN {:x}", name_of(kind), frame.value().number());
+    e.require(zone_of(frame.value()) <= kind, "it lies in that zone or a lower one");
+    e.require(linear_map.to_virt(frame.value().address()).has_value(), "it has a linear address");
+    free_frame(frame.value());
+  }
+  const ZoneStats highmem = zone_stats(ZoneKind::highmem);
+  const bool all_reached = highmem.present == 0;
+  e.show("the linear map reaches {} of physical memory", Bytes{linear_map.virt().size()});
+  e.require(all_reached, "HIGHMEM is empty: the linear map reaches all RAM under this layout");
+}
+
+constexpr TourStop kStops[] = {
+    {"D1", "alloc_pages(order) gives 2^order contiguous frames, and there is a largest order", orders},
+    {"D2", "kmalloc is physically contiguous, linear, not zeroed, and ends at 128 KiB", kmalloc_limits},
+    {"D3", "vmalloc is contiguous in virtual addresses only, with a guard page after each area",
+     vmalloc_area},
+    {"D4", "When memory is fragmented, contiguous frames run out and vmalloc still works", fragmented},
+    {"D5", "kmalloc is faster than vmalloc", prices},
+    {"D6", "Zones: DMA is the first 16 MiB, NORMAL the rest of the linear map, HIGHMEM beyond it", zones},
+};
+
+}  // namespace
+
+std::span<const TourStop> allocator_stops() { return kStops; }
+
+}  // namespace meridian

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+/// Section C of the tour: the linear map, what it gives and what it does not.
+#include <arch/machine.h>
+#include <arch/translate.h>
+
+#include <array>
+
+#include "kernel/init/system.h"
+#include "kernel/tour/pages.h"
+#include "mm/frames/frames.h"
+#include "mm/image.h"
+#include "mm/kernel/kernel_space.h"
+#include "mm/kernel/linear_map.h"
+#include "mm/kernel/vmalloc.h"
+#include "mm/layout/layout.h"
+#include "mm/slab/kmalloc.h"
+
+namespace meridian {
+namespace {
+
+template <typename T>
+bool refused(const Result<T>& result, Errc code) {
+  return !result.has_value() && result.error().code == code;
+}
+
+/// A frame somewhere in [0, count), other on every boot: from the counter, not from a seed.
+u64 somewhere_below(u64 count) { return arch::counter() * 0x9e37'79b9'7f4a'7c15 % count; }
+
+/// Three witnesses for one frame: the subtraction, the MMU, and the walk. Boot stacks' guard pages
+/// and frames above the map have none.
+bool three_witnesses_agree(Evidence& e, const char* which, Frame frame) {
+  const PhysAddr pa = frame.address();
+  const Result<VirtAddr> va = linear_map.to_virt(pa);
+  if (!e.require_value(va, "__va of a frame of RAM")) return false;
+  const Result<PhysAddr> mmu = arch::at_translate(va.value(), arch::Access::read, arch::El::el1);
+  const Result<Translation> walk = kernel_space().translate(va.value());
+  if (!e.require_value(mmu, "the MMU translates it")) return false;
+  if (!e.require_value(walk, "the walk translates it")) return false;
+  e.show("{:<6} {} + offset = {}; AT says {}, a walk {}", which, pa, va.value(), mmu.value(),
+         walk.value().pa);
+  return mmu.value() == pa && walk.value().pa == pa && linear_map.to_phys(va.value()).value() == pa;
+}
+
+void constant_offset(Evidence& e) {
+  e.show("offset = {:X}, for {} of addresses", linear_map.offset(), Bytes{linear_map.virt().size()});
+  bool agree = true;
+  for (const PhysRange& bank : the_system().memory.banks()) {
+    const Frame first(bank.start());
+    const u64 count = bank.size() >> kPageShift;
+    agree &= three_witnesses_agree(e, "first", first);
+    agree &= three_witnesses_agree(e, "last", first + (count - 1));
+    for (int i = 0; i < 3; ++i)
+      agree &= three_witnesses_agree(e, "random", first + somewhere_below(count));
+  }
+  e.require(agree, "for each: __va, the MMU (AT S1E1R) and a walk name the same frame");
+}
+
+/// Bytes of the linear map by the level that maps them.
+struct ByLevel {
+  std::array<u64, std::size(kLevels)> bytes{};
+  u64 contiguous = 0;
+};
+
+ByLevel linear_map_by_level() {
+  ByLevel sum;
+  kernel_space().dump(linear_map.virt(), Coalesce::rights, [&](const DumpRun& run) {
+    if (run.kind != Kind::leaf) return;
+    sum.bytes[number_of(run.level)] += run.range.size();
+    if (run.attributes.contiguous) sum.contiguous += run.range.size();
+  });
+  return sum;
+}
+
+void walked_all_the_same(Evidence& e) {
+  const Result<void*> object = kmalloc(kPageSize);
+  if (!e.require_value(object, "kmalloc(4 KiB)")) return;
+  const VirtAddr va = VirtAddr::of(object.value());
+  PhysAddr walked;
+  for (const auto& step : kernel_space().walk(va)) {
+    e.show("L{} [{:>3}] {:016x} {}", number_of(step.level), step.index, step.entry.raw(),
+           step.kind() == Kind::leaf ? "leaf" : "table");
+    if (step.kind() == Kind::leaf)
+      walked = step.entry.output().address() +
+               (va.value() & (kernel_space().tables().mapper().geometry().entry_span(step.level) - 1));
+  }
+  const Result<PhysAddr> mmu = arch::at_translate(va, arch::Access::write, arch::El::el1);
+  if (!e.require_value(mmu, "AT S1E1W of the object")) return;
+  e.show("{}: the walk ends at {}, AT S1E1W at {}", va, walked, mmu.value());
+  e.require(walked == mmu.value(), "the tables and the MMU agree");
+  kfree(object.value());
+
+  const ByLevel map = linear_map_by_level();
+  for (Level level : {Level::L1, Level::L2, Level::L3})
+    e.show("mapped by L{} entries of {:>3}: {:>8}", number_of(level),
+           Bytes{kernel_space().tables().mapper().geometry().entry_span(level)},
+           Bytes{map.bytes[number_of(level)]});
+  e.require(map.bytes[1] + map.bytes[2] > map.bytes[3], "most of it by blocks, not by pages");
+}
+
+void only_for_linear_addresses(Evidence& e) {
+  const Result<void*> area = vmalloc(kPageSize);
+  if (!e.require_value(area, "vmalloc(4 KiB)")) return;
+  const VirtAddr va = VirtAddr::of(area.value());
+  const VirtAddr user(current_layout().region(RegionKind::user).first + 0x40'0000);
+  e.require(refused(linear_map.to_phys(user), Errc::not_linear), "__pa of a user address is refused");
+  e.require(refused(linear_map.to_phys(va), Errc::not_linear), "__pa of a vmalloc address is refused");
+  const Result<Translation> walk = kernel_space().translate(va);
+  const Result<PhysAddr> mmu = arch::at_translate(va, arch::Access::read, arch::El::el1);
+  if (!e.require_value(walk, "a walk of the vmalloc address answers")) return;
+  if (!e.require_value(mmu, "so does the MMU")) return;
+  const u64 nonsense = va.value() - linear_map.offset();
+  e.show("{}: a walk gives {}; the subtraction would have given {:X}", va, walk.value().pa, nonsense);
+  e.require(walk.value().pa == mmu.value(), "both name the same frame");
+  e.require(walk.value().pa.value() != nonsense, "which the subtraction would have missed");
+  vfree(area.value());
+}
+
+/// Something in the image that is read through two addresses.
+constinit volatile u64 landmark = 0x4d65'7269'6469'616e;
+
+void image_high_and_low(Evidence& e) {
+  const VirtAddr symbol = VirtAddr::of(const_cast<const u64*>(&landmark));
+  const VirtRange image = image_range();
+  const PhysRange loaded = image_phys();
+  e.show("linked at {:X}, runs at {}, loaded at {}", kImageLinkBase, image.start(), loaded.start());
+  const Result<PhysAddr> pa = image_to_phys(symbol);
+  if (!e.require_value(pa, "the image's offset gives a symbol's physical address")) return;
+  const Result<PhysAddr> mmu = arch::at_translate(symbol, arch::Access::read, arch::El::el1);
+  if (!e.require_value(mmu, "AT S1E1R of the symbol")) return;
+  const Result<VirtAddr> alias = linear_map.to_virt(pa.value());
+  if (!e.require_value(alias, "its linear alias")) return;
+  e.show("landmark: image {} = load {} = linear {}", symbol, pa.value(), alias.value());
+  e.require(symbol - image.start() == pa.value() - loaded.start(),
+            "a symbol is as far into the image as into its load address");
+  e.require(mmu.value() == pa.value(), "the MMU agrees");
+  landmark = landmark + 1;
+  const u64 written = landmark;
+  const u64 through_alias = *linear_map.pointer<volatile u64>(pa.value());
+  e.show("written through the image: {:X}; read through the linear map: {:X}", written,
+         through_alias);
+  e.require(through_alias == written, "both addresses reach the same memory");
+}
+
+constexpr TourStop kStops[] = {
+    {"C1", "The kernel half maps physical memory at a constant offset: __va and __pa are one subtraction",
+     constant_offset},
+    {"C2", "The hardware still walks the tables for a linear address", walked_all_the_same},
+    {"C3", "__pa is valid for linear addresses only", only_for_linear_addresses},
+    {"C5", "The kernel image is linked high and loaded low", image_high_and_low},
+};
+
+}  // namespace
+
+std::span<const TourStop> linear_stops() { return kStops; }
+
+}  // namespace meridian

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+/// What several stops ask about a buffer: which frames are behind its pages, and whether they follow
+/// each other. Answers come from a walk of the tables, not from what an allocator says of itself.
+#pragma once
+
+#include "kernel/lib/fixed_vector.h"
+#include "kernel/tour/tour.h"
+#include "mm/frame.h"
+
+namespace meridian {
+
+/// More pages than a stop lists.
+inline constexpr usize kMaxListedPages = 64;
+using FrameList = FixedVector<Frame, kMaxListedPages>;
+
+/// The frames behind the first pages of a kernel buffer; shorter where a page has no translation.
+FrameList frames_behind(const void* buffer, usize pages);
+
+/// True if every frame follows the one before it.
+bool are_contiguous(std::span<const Frame> frames);
+
+/// Shows the frame numbers on one or two lines, under a title.
+void show_frames(Evidence& e, std::string_view title, std::span<const Frame> frames);
+
+}  // namespace meridian
