@@ -125,8 +125,8 @@ void Tcr::describe_features(Writer& out) const {
   bit_line<HD>(out, "HD", raw_, "software keeps dirty state", "hardware keeps dirty state");
   bit_line<HPD0>(out, "HPD0", raw_, "low half: tables limit rights", "low half: they do not");
   bit_line<HPD1>(out, "HPD1", raw_, "high half: tables limit rights", "high half: they do not");
-  field_line<HWU0>(out, "HWU059-062", raw_, "hardware's use of descriptor bits 62:59, low half");
-  field_line<HWU1>(out, "HWU159-162", raw_, "hardware's use of descriptor bits 62:59, high half");
+  field_line<HWU0>(out, "HWU0nn", raw_, "hardware's use of descriptor bits 62:59, low half");
+  field_line<HWU1>(out, "HWU1nn", raw_, "hardware's use of descriptor bits 62:59, high half");
   bit_line<TBID0>(out, "TBID0", raw_, "TBI0 holds for fetches too", "TBI0 is for data only");
   bit_line<TBID1>(out, "TBID1", raw_, "TBI1 holds for fetches too", "TBI1 is for data only");
   bit_line<NFD0>(out, "NFD0", raw_, "low half: SVE non-fault loads walk", "they do not walk");
