@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// A failed CHECK on the host: an exception, so that a test can expect it (EXPECT_THROW) and an
 /// unexpected one fails its test by name. In a destructor it ends the program, which a death test sees.
-#include <cstdio>
 #include <stdexcept>
 #include <string>
 
