@@ -28,6 +28,7 @@ IMAGE = "build/kernel/Image"
 TEST_IMAGE = "build/test/Image"
 UNIT_TESTS = "build/unit/unit_tests"
 
+TIMED_OUT = 124  # run.py's exit status
 UNIT_TESTS_SECONDS = 240
 KERNEL_TESTS_SECONDS = 120
 SHOWN_LINES = 120  # of a failed test's output; all of it is in build/test-results
@@ -158,8 +159,8 @@ def ktap_results(output, status):
             said.append(line)
     if planned != count:
         yield Result("plan", FAILED, "\n".join(said + [f"planned {planned} tests, and {count} gave a result"]))
-    elif status != 0 and not failed:
-        yield Result("exit status", FAILED, "\n".join(said + [f"every test passed, yet the status is {status}"]))
+    elif (status != 0) != (failed != 0) or status == TIMED_OUT:
+        yield Result("exit status", FAILED, "\n".join(said + [f"the status is {status}, with {failed} failed tests"]))
 
 
 # The tests inside the kernel are run on a plain machine, and on one that differs in all it can.

@@ -38,9 +38,11 @@ def test_no_ktap_no_plan_and_no_numbers_fail():
     assert "failed" in [r.status for r in run.ktap_results("KTAP version 1\n", 0)]
 
 
-def test_a_bad_exit_status_fails_though_every_test_passed():
-    results = list(run.ktap_results("KTAP version 1\n1..1\nok 1 a.A\n", 3))
-    assert [r.status for r in results] == ["passed", "failed"]
+def test_an_exit_status_that_does_not_fit_the_results_fails():
+    """Such as 124, of a kernel that hangs after its last test."""
+    for verdict, status in (("ok", 1), ("ok", 3), ("not ok", 0), ("not ok", 124)):
+        results = list(run.ktap_results(f"KTAP version 1\n1..1\n{verdict} 1 a.A\n", status))
+        assert [r.name for r in results] == ["a.A", "exit status"] and results[1].status == "failed"
 
 
 GTEST = """[==========] Running 3 tests from 1 test suite.
