@@ -41,6 +41,7 @@ namespace {
   static_assert(offsetof(MmuSetup, offset) == offsetof(MmuSetup, sctlr) + 8);
 
   DEFINE(SCTLR_EL1_MMU_OFF, Sctlr::mmu_off().raw());
+  DEFINE(CURRENT_EL2, 2u << 2);  // CurrentEL.EL is bits 3 and 2
   DEFINE(HCR_EL2_VALUE, kHcrEl2);
   DEFINE(CNTHCTL_EL2_VALUE, kCnthctlEl2);
   DEFINE(CPTR_EL2_VALUE, kCptrEl2);

@@ -6,12 +6,21 @@
 #include "kernel/entry.h"
 #include "kernel/init/stages.h"
 #include "kernel/init/system.h"
+#include "kernel/log/log.h"
 #include "kernel/shell/shell.h"
 
 namespace meridian {
 namespace {
 
 constinit System system;
+
+/// On a machine that counts instructions (QEMU's -icount shift=0) this is how many boot took, in
+/// thousands.
+void log_time() {
+  const u64 ticks_per_us = arch::counter_frequency() / 1'000'000;
+  if (ticks_per_us != 0)
+    log("ready", "{} us after the machine started", arch::counter() / ticks_per_us);
+}
 
 /// What the command line asks for before a person is let in, or instead.
 void run_requests() {
@@ -33,6 +42,7 @@ void kernel_main(const BootInfo& boot) {
   start_allocators(system);
   start_devices(system);
   find_initramfs(system);
+  log_time();
   run_requests();
   run_console_shell();
 }

@@ -102,8 +102,17 @@ PhysRange read_only_part(const BootInfo& boot) {
 }
 
 [[noreturn]] void stop_for_memory(const System& system, Error error) {
-  stop_boot("{} of RAM is not enough: Meridian needs at least {} ({})",
-            Bytes{bytes_of_ram(system.memory)}, Bytes{kLeastRam}, name_of(error.code));
+  stop_boot("{} of RAM are not enough ({})", Bytes{bytes_of_ram(system.memory)},
+            name_of(error.code));
+}
+
+void check_ram(const System& system) {
+  const u64 ram = bytes_of_ram(system.memory);
+  if (ram < kLeastRam)
+    stop_boot("it needs at least {} of RAM, and may use {}", Bytes{kLeastRam}, Bytes{ram});
+  for (const PhysRange& bank : system.memory.banks())
+    if (bank.contains(system.boot.image_phys)) return;
+  stop_boot("the kernel at {} is not in the RAM that it may use", system.boot.image_phys.start());
 }
 
 }  // namespace
@@ -114,6 +123,7 @@ void find_memory(System& system) {
     report("the bank of RAM", bank, memory.add_bank(bank));
   if (system.options.mem) memory.limit_size(*system.options.mem);
   if (memory.banks().empty()) stop_boot("the device tree names no usable RAM");
+  check_ram(system);
 
   reserve(memory, system.boot.image_phys, "Kernel image");
   reserve(memory, system.boot.tree_phys, "Device tree");

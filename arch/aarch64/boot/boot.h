@@ -51,6 +51,9 @@ const MmuSetup* early_start(u64 tree, u64 entry_level);
 [[noreturn]] void early_stop_wrong_level(u64 level, u64 tree);
 u64 early_recover(u64 esr, u64 elr, u64 far);
 
+// In el2_to_el1.S: an access that may fault, and where to go on then.
+extern char el2_gic_access[], el2_without_gic[];
+
 // In early_vectors.S and entry.S.
 u64 early_probe32(u64 address);  // the word there, or ~0 if the access faults
 extern char early_probe32_access[] [[gnu::visibility("hidden")]];  // the instruction that may fault

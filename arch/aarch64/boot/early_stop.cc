@@ -87,9 +87,9 @@ void early_stop_wrong_level(u64 level, u64 tree) {
 }
 
 u64 early_recover(u64 esr, u64 elr, u64 far) {
-  const bool expected = elr == reinterpret_cast<u64>(early_probe32_access) ||
-                        elr == reinterpret_cast<u64>(semihosting_trap);
-  if (expected) return elr + 4;
+  const auto at = [&](const char* label) { return elr == reinterpret_cast<u64>(label); };
+  if (at(early_probe32_access) || at(semihosting_trap)) return elr + 4;
+  if (at(el2_gic_access)) return reinterpret_cast<u64>(el2_without_gic);
 
   const LastWords out(find_uart());
   out.text("\r\nMeridian stops: ");

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Exceptions before the kernel's own vectors stand. None is expected: each ends in one line and a
- * stop, but for the two things that early_stop.cc tries without knowing whether the machine has them.
+ * stop, but for the few things that boot tries without knowing whether the machine has them.
  */
+#include <generated/asm_offsets.h>
+
 #include "arch/aarch64/asm.h"
 
         .section .text.vectors, "ax"
@@ -17,20 +19,27 @@ FUNCTION early_vectors
 END early_vectors
 
 /*
- * early_exception: leave to early_recover() whether it goes on after the instruction (x0 becomes ~0,
- * as a semihosting call's failure), else stop. The code that tries such things knows that x0 to x18
- * are lost.
+ * early_exception: early_recover() says where to go on, or stops. What is interrupted and goes on
+ * knows that x0 to x18 are lost; x0 is then ~0, as after a semihosting call that failed.
  */
 FUNCTION early_exception
-        mov     x9, x30
-        stp     x9, x29, [sp, #-16]!
+        stp     x30, x9, [sp, #-16]!
+        mrs     x9, currentel
+        cmp     x9, #CURRENT_EL2
+        b.eq    1f
         mrs     x0, esr_el1
         mrs     x1, elr_el1
         mrs     x2, far_el1
-        bl      early_recover                   // x0 = where to go on; returns only if there is one
+        bl      early_recover
         msr     elr_el1, x0
-        ldp     x30, x29, [sp], #16
-        mov     x0, #-1
+        b       2f
+1:      mrs     x0, esr_el2
+        mrs     x1, elr_el2
+        mrs     x2, far_el2
+        bl      early_recover
+        msr     elr_el2, x0
+2:      mov     x0, #-1
+        ldp     x30, x9, [sp], #16
         eret
 END early_exception
 

@@ -4,6 +4,8 @@
 
 #include "arch/aarch64/asm.h"
 
+        .global el2_gic_access, el2_without_gic
+        .hidden el2_gic_access, el2_without_gic
         .section .text.boot, "ax"
 
 /* Skips to \label unless the field of 4 bits at \shift of ID register \reg is at least 1. */
@@ -25,6 +27,8 @@
  * Clobbers  x9, x10
  */
 FUNCTION el2_to_el1
+        adr_far x9, early_vectors               // a trap here says so, too
+        msr     vbar_el2, x9
         ldr     x9, =HCR_EL2_VALUE              // EL1 is AArch64, nothing is trapped, no stage 2
         msr     hcr_el2, x9
         isb                                     // E2H decides what the names below mean
@@ -52,14 +56,15 @@ FUNCTION el2_to_el1
         ubfx    x10, x10, #PMCR_EL0_N_SHIFT, #5
 1:      msr     mdcr_el2, x10
 
-        unless_feature id_aa64pfr0_el1, ID_AA64PFR0_GIC_SHIFT, 2f
+        unless_feature id_aa64pfr0_el1, ID_AA64PFR0_GIC_SHIFT, el2_without_gic
+el2_gic_access:                                 // QEMU's a64fx claims it, whatever GIC it is given
         mrs     x9, s3_4_c12_c9_5               // ICC_SRE_EL2
         orr     x9, x9, #ICC_SRE_EL2_SRE
         orr     x9, x9, #ICC_SRE_EL2_ENABLE
         msr     s3_4_c12_c9_5, x9               // EL1 reaches the GIC by system registers,
         isb                                     // (which the next line needs, too)
         msr     s3_4_c12_c11_0, xzr             // ICH_HCR_EL2: the real ones, not virtual ones
-2:
+el2_without_gic:
         unless_feature id_aa64mmfr0_el1, ID_AA64MMFR0_FGT_SHIFT, 3f
         msr     s3_4_c1_c1_4, xzr               // HFGRTR_EL2: no fine-grained trap at all
         msr     s3_4_c1_c1_5, xzr               // HFGWTR_EL2
