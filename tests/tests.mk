@@ -10,11 +10,13 @@ UNIT_TESTS := $(sort $(shell find tests/unit -name '*_test.cc' 2>/dev/null))
 UNIT_KERNEL_SOURCES := $(wildcard kernel/lib/*.cc arch/aarch64/vmsa/*.cc \
 	arch/aarch64/regs/*.cc kernel/log/symbol_table.cc kernel/devicetree/*.cc kernel/fs/cpio.cc kernel/proc/elf.cc \
 	kernel/init/command_line.cc kernel/shell/args.cc kernel/shell/shell.cc \
-	kernel/shell/line_editor.cc mm/frames/*.cc mm/slab/*.cc mm/kernel/vmalloc*.cc mm/kernel/area_tree.cc)
+	kernel/shell/line_editor.cc mm/frames/*.cc mm/slab/*.cc mm/kernel/vmalloc*.cc mm/kernel/area_tree.cc \
+	mm/kernel/linear_map.cc)
 UNIT_SOURCES := $(UNIT_TESTS) $(UNIT_KERNEL_SOURCES) $(wildcard tests/support/*.cc)
 
-# The fake architecture takes the place of arch/aarch64/include; nothing else differs for the code.
-UNIT_CXXFLAGS := -std=c++20 -g -Wall -Wextra -Werror -I. -Itests/support/fake_arch/include -Itests/support
+# The fake architecture takes the place of arch/aarch64/include; nothing else differs for the code, which
+# checks itself as in the test image (kernel/lib/self_checks.h).
+UNIT_CXXFLAGS := -std=c++20 -g -Wall -Wextra -Werror -DMERIDIAN_TESTS=1 -I. -Itests/support/fake_arch/include -Itests/support
 
 unit_flags_unit     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 unit_flags_coverage := -O0 --coverage
@@ -45,10 +47,13 @@ $(foreach kind,unit coverage,$(eval $(call unit_rules,$(kind))))
 EARLY_OBJECTS := $(foreach image,$(IMAGES),$(patsubst %,$(BUILD)/$(image)/obj/%.o, \
 	$(call sources_under,arch/aarch64/boot) $(EARLY_SOURCES)))
 
+# Functions that may touch the FP and SIMD registers: those that give them to programs, and take them.
+FP_FUNCTIONS := clear_fpsimd
+
 .PHONY: check-layers check-elf
 check-layers: | setup
 	@$(PYTHON) tests/check_layers.py
 
 check-elf: kernel test-kernel
-	@CROSS=$(CROSS) $(PYTHON) tests/check_elf.py image $(foreach image,$(IMAGES),$(BUILD)/$(image))
+	@CROSS=$(CROSS) $(PYTHON) tests/check_elf.py $(FP_FUNCTIONS:%=--allow-fp=%) image $(foreach image,$(IMAGES),$(BUILD)/$(image))
 	@CROSS=$(CROSS) $(PYTHON) tests/check_elf.py early $(EARLY_OBJECTS)

@@ -12,6 +12,15 @@
 
 namespace meridian {
 
+/// The order of the largest block that may start at frame `number` and has at most `count` frames.
+/// Neither is 0.
+constexpr unsigned largest_order(u64 number, u64 count) {
+  const unsigned aligned = static_cast<unsigned>(std::countr_zero(number));
+  const unsigned fitting = static_cast<unsigned>(std::bit_width(count)) - 1;
+  const unsigned order = aligned < fitting ? aligned : fitting;
+  return order < kMaxOrder ? order : kMaxOrder;
+}
+
 class Buddy {
  public:
   constexpr Buddy() = default;

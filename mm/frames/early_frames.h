@@ -13,8 +13,9 @@ class EarlyFrames {
  public:
   constexpr EarlyFrames() = default;
 
-  /// Takes from `map` (which must outlive this) first frames in [preferred], then those below it.
-  EarlyFrames(const MemoryMap& map, FrameRange preferred);
+  /// Takes from `map`, which must outlive this, what lies below `reach.end()`: the part of RAM that
+  /// the linear map has or will have.
+  EarlyFrames(const MemoryMap& map, PhysRange reach);
 
   /// One frame, not zeroed. Errc::out_of_frames when all are gone.
   Result<Frame> alloc();
@@ -23,7 +24,8 @@ class EarlyFrames {
   u64 taken() const { return taken_; }
 
   /// The part of [run] (one free run of the map, or a piece of one) that is still there. Calls
-  /// `visit(FrameRange)` for each piece: never one that crosses the preferred range's bounds.
+  /// `visit(FrameRange)` for each piece: one of them may be below the end of the DMA zone, one
+  /// above.
   template <typename Visit>
   void for_each_left(FrameRange run, Visit&& visit) const {
     for (const Window& w : windows_) {
@@ -47,10 +49,9 @@ class EarlyFrames {
     Frame start, next, end;
   };
   static FrameRange cut(FrameRange run, FrameRange window);
-  bool take(Window& window, Frame& frame);
 
   const MemoryMap* map_ = nullptr;
-  Window windows_[3];  // preferred, below it, above it
+  Window windows_[3];  // in reach and above the DMA zone, the DMA zone, out of reach
   u64 taken_ = 0;
 };
 

@@ -69,7 +69,15 @@ class FrameInfo {
     head_.store(Poisoned::replace(head(), poisoned), std::memory_order_relaxed);
   }
 
-  /// A word for whoever allocated the frame. It is 0 in no way to begin with.
+  /// Relinks the next one in the list.
+  void set_next(u64 next) { set_head((head() & ~Next::kMask) | next << Next::kLow); }
+  /// True for the first entry of a block of `order` in a zone's free list.
+  bool is_free_block(unsigned order) const {
+    constexpr u64 kMask = Owner::kMask | Order::kMask;
+    return (head() & kMask) == linked(FrameOwner::free, order, 0);
+  }
+
+  /// A word for whoever allocated the block; undefined until set.
   u64 word() const { return word_; }
   void set_word(u64 word) { word_ = word; }
 
@@ -89,11 +97,12 @@ class FrameInfo {
   static constexpr u64 linked(FrameOwner owner, unsigned order, u64 next) {
     return static_cast<u64>(owner) | u64{order} << Order::kLow | next << Next::kLow;
   }
+  /// Of a frame that never goes back to a zone.
+  static constexpr u64 kept(FrameOwner owner) { return static_cast<u64>(owner); }
   /// True if `head` is the first entry of an allocated block of `order` in the NORMAL zone with one
   /// reference: one comparison for all that makes a free legal and cheap.
   static constexpr bool is_sole_normal(u64 head, unsigned order) {
-    return ((head & ~Cache::kMask) >> Order::kLow) ==
-           (order | (Allocated::kSet | Normal::kSet) >> Order::kLow);
+    return head >> Order::kLow == (order | (Allocated::kSet | Normal::kSet) >> Order::kLow);
   }
 
  private:
@@ -109,26 +118,33 @@ static_assert(sizeof(FrameInfo) == 16);
 class FrameTable {
  public:
   constexpr FrameTable() = default;
-  /// `table` is the entry of `first`.
-  constexpr FrameTable(FrameInfo* table, Frame first) : table_(table), first_(first.number()) {}
+  /// `table` is the address of the entry of `first`.
+  FrameTable(VirtAddr table, Frame first)
+      : origin_(table.value() - first.number() * sizeof(FrameInfo)), first_(first) {}
 
-  FrameInfo& operator[](Frame frame) const { return table_[frame.number() - first_]; }
-  Frame first() const { return Frame::from_number(first_); }
+  FrameInfo& operator[](Frame frame) const {
+    return *reinterpret_cast<FrameInfo*>(origin_ + frame.number() * sizeof(FrameInfo));
+  }
+  Frame first() const { return first_; }
   /// The addresses of the entries of [frames].
   VirtRange entries(FrameRange frames) const {
-    return {VirtAddr::of(&(*this)[frames.first]), frames.count * sizeof(FrameInfo)};
+    return {VirtAddr(origin_ + frames.first.number() * sizeof(FrameInfo)),
+            frames.count * sizeof(FrameInfo)};
   }
 
  private:
-  FrameInfo* table_ = nullptr;
-  u64 first_ = 0;
+  u64 origin_ = 0;  // where the entry of frame 0 would be: it makes an access one addition
+  Frame first_;
 };
 
 /// Where TableBacking takes frames for translation tables from.
 class SpareFrames {
  public:
-  /// A frame that the linear map reaches, not zeroed; it never comes back.
+  /// A frame that the linear map reaches, not zeroed. One that was linked into tables never comes
+  /// back.
   virtual Result<Frame> take() = 0;
+  /// One that was not needed after all; a handful at most.
+  virtual void put_back(Frame frame) = 0;
 
  protected:
   ~SpareFrames() = default;

@@ -25,10 +25,9 @@ Result<Frame> alloc_frames(unsigned order, FrameOwner owner, ZoneKind highest = 
 /// no further references: a double free or a wrong order is a bug that stops here.
 void free_frames(Frame frame, unsigned order);
 
-inline Result<Frame> alloc_frame(FrameOwner owner, ZoneKind highest = ZoneKind::normal) {
-  return alloc_frames(0, owner, highest);
-}
-inline void free_frame(Frame frame) { free_frames(frame, 0); }
+/// The same for one frame, which is what most want, and the fastest.
+Result<Frame> alloc_frame(FrameOwner owner, ZoneKind highest = ZoneKind::normal);
+void free_frame(Frame frame);
 
 /// free_frames() for a frame and an order that a person typed: Errc::not_allocated unless `owner`
 /// has exactly this block and holds the only reference.

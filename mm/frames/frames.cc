@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include "mm/frames/frames.h"
+
+#include "mm/frames/frame_allocator.h"
+
+namespace meridian {
+
+constinit FrameAllocator frame_allocator;
+
+Result<void> frames_start(const MemoryMap& map, const EarlyFrames& early, VirtRange table,
+                          TableBacking& backing) {
+  return frame_allocator.start(map, early, table, backing);
+}
+
+Result<Frame> alloc_frames(unsigned order, FrameOwner owner, ZoneKind highest) {
+  return frame_allocator.alloc(order, owner, highest);
+}
+
+void free_frames(Frame frame, unsigned order) { frame_allocator.free(frame, order); }
+
+Result<Frame> alloc_frame(FrameOwner owner, ZoneKind highest) {
+  return frame_allocator.alloc(0, owner, highest);
+}
+
+void free_frame(Frame frame) { frame_allocator.free(frame, 0); }
+
+Result<void> try_free_frames(Frame frame, unsigned order, FrameOwner owner) {
+  return frame_allocator.try_free(frame, order, owner);
+}
+
+FrameInfo& frame_info(Frame frame) { return frame_allocator.table()[frame]; }
+FrameState frame_state(Frame frame) { return frame_allocator.state(frame); }
+void drain_frame_cache() { frame_allocator.drain_cache(); }
+ZoneStats zone_stats(ZoneKind kind) { return frame_allocator.zone_stats(kind); }
+FrameStats frame_stats() { return frame_allocator.stats(); }
+u64 free_frame_count() { return frame_allocator.free_frames(); }
+u64 cached_frames(unsigned cpu) { return frame_allocator.cached_frames(cpu); }
+ZoneKind zone_of(Frame frame) { return frame_allocator.zone_of(frame); }
+
+}  // namespace meridian

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+/// Self-checking builds fill freed memory with a pattern and look for it when the memory is given
+/// out again: whoever wrote to what it had freed is then found. Other builds do nothing here.
+#pragma once
+
+#include "mm/frames/frame_table.h"
+
+namespace meridian {
+
+/// What freed frames are filled with, and the objects of slabs.
+inline constexpr u8 kFramePoison = 0xaa;
+inline constexpr u8 kObjectPoison = 0x6b;
+/// What a new object holds in self-checking builds, so that it is not taken for a freed one.
+inline constexpr u8 kObjectFresh = 0x5a;
+
+/// True if each of `size` bytes is `pattern`.
+bool is_filled(const void* bytes, usize size, u8 pattern);
+
+/// Fills a block that is being freed, as far as the linear map reaches it.
+void poison_frames(FrameTable& table, Frame first, unsigned order);
+
+/// CHECKs that the frames of a block that were poisoned still are.
+void check_poison(FrameTable& table, Frame first, unsigned order);
+
+}  // namespace meridian
