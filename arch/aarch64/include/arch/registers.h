@@ -12,6 +12,7 @@
 #include "arch/aarch64/regs/sctlr.h"
 #include "arch/aarch64/regs/tcr.h"
 #include "arch/aarch64/regs/ttbr.h"
+#include "kernel/lib/format.h"
 
 namespace meridian::arch {
 
@@ -20,6 +21,10 @@ inline Mair mair() { return Mair(hw::read_mair_el1()); }
 inline Sctlr sctlr() { return Sctlr(hw::read_sctlr_el1()); }
 inline Ttbr ttbr0() { return Ttbr(hw::read_ttbr0_el1()); }
 inline Ttbr ttbr1() { return Ttbr(hw::read_ttbr1_el1()); }
+
+/// Prints every field of every register above, and of those that say what this CPU's memory system can
+/// do (ID_AA64MMFR0 to 2, CTR_EL0, DCZID_EL0), each with its meaning.
+void describe_registers(Writer& out);
 
 /// What `granule` offers on this CPU: page size, levels, address bits.
 inline TranslationChoice translation_choice(Granule granule) {
