@@ -5,6 +5,7 @@
 
 #include "arch/aarch64/hw/barrier.h"
 #include "arch/aarch64/hw/sysreg.h"
+#include "arch/aarch64/regs/tcr.h"
 #include "arch/aarch64/regs/ttbr.h"
 #include "arch/aarch64/vmsa/descriptor.h"
 #include "mm/layout/layout.h"
@@ -23,6 +24,9 @@ inline Geometry kernel_geometry() { return Geometry(Half::high, current_layout()
 
 /// The first table of the kernel half. Set once, before this code runs.
 inline Frame kernel_root() { return Ttbr(hw::read_ttbr1_el1()).root(); }
+
+/// How many bits of an ASID this CPU compares: 8 or 16.
+inline unsigned asid_bits() { return Tcr::AS::decode(hw::read_tcr_el1()) ? 16 : 8; }
 
 /// What this CPU translates the user half with.
 struct UserRoot {

@@ -16,6 +16,8 @@ using Entry = Format::Entry;
 inline Geometry user_geometry() { return Geometry(Half::low, current_layout().user_bits); }
 inline Geometry kernel_geometry() { return Geometry(Half::high, current_layout().kernel_bits); }
 
+inline unsigned asid_bits() { return 16; }
+
 struct UserRoot {
   Frame table{};
   u16 asid = 0;
