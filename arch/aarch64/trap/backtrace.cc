@@ -4,7 +4,6 @@
 #include <arch/probe.h>
 #include <arch/trap.h>
 
-#include "arch/aarch64/hw/sysreg.h"
 #include "kernel/log/symbols.h"
 
 namespace meridian::arch {
@@ -57,7 +56,10 @@ void print_chain(Writer& out, u64 fp) {
 
 }  // namespace
 
-[[gnu::noinline]] void print_backtrace(Writer& out) { print_chain(out, hw::read_fp()); }
+/// Not hw::read_fp(): that would not make the compiler give this function a frame of its own.
+[[gnu::noinline]] void print_backtrace(Writer& out) {
+  print_chain(out, reinterpret_cast<u64>(__builtin_frame_address(0)));
+}
 
 void print_backtrace(Writer& out, const TrapFrame& frame) {
   if (frame.from_user()) return;
