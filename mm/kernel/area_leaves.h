@@ -40,9 +40,9 @@ class OwnFrames {
   explicit OwnFrames(VmallocOptions::Content content, B backing = {})
       : backing_(backing), content_(content) {}
 
-  /// Fills `count` entries for pages `index`... of the area; returns how many before frames ran
-  /// out.
-  u64 fill(Entry* entries, u64 index, u64 count);
+  /// Fills the `count` entries for `va` (page `index` of the area) and after; returns how many
+  /// before frames ran out.
+  u64 fill(Entry* entries, VirtAddr va, u64 index, u64 count);
   /// Fills one entry that maps a block; false if it cannot be had.
   bool fill_block(Entry& slot, u64 index);
 
@@ -61,10 +61,9 @@ class OwnFrames {
 };
 
 template <VmallocBacking B>
-u64 OwnFrames<B>::fill(Entry* entries, u64, u64 count) {
+u64 OwnFrames<B>::fill(Entry* entries, VirtAddr va, u64, u64 count) {
   for (u64 i = 0; i < count;) {
-    const u64 address = reinterpret_cast<u64>(entries + i);
-    const bool starts_run = is_aligned(address, kRunPages * sizeof(Entry));
+    const bool starts_run = is_aligned((va.value() >> kPageShift) + i, kRunPages);
     if (starts_run && count - i >= kRunPages && try_runs_) {
       try_runs_ = fill_run(entries + i);
       if (try_runs_) {
@@ -127,7 +126,7 @@ class GivenFrames {
       : frames_(frames), attributes_(attributes) {
     attributes_.contiguous = false;
   }
-  u64 fill(Entry* entries, u64 index, u64 count) {
+  u64 fill(Entry* entries, VirtAddr, u64 index, u64 count) {
     for (u64 i = 0; i < count; ++i)
       store_entry(entries[i], Entry::leaf(Level::L3, frames_[index + i], attributes_));
     return count;
@@ -149,7 +148,7 @@ class ConsecutiveFrames {
       : first_(first), attributes_(attributes) {
     attributes_.contiguous = false;
   }
-  u64 fill(Entry* entries, u64 index, u64 count) {
+  u64 fill(Entry* entries, VirtAddr, u64 index, u64 count) {
     for (u64 i = 0; i < count; ++i)
       store_entry(entries[i], Entry::leaf(Level::L3, first_ + (index + i), attributes_));
     return count;

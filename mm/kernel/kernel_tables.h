@@ -39,9 +39,9 @@ class KernelTables {
   /// Entries in every table but perhaps the root.
   static constexpr usize kTableEntries = kPageSize / sizeof(Entry);
 
-  /// How many entries there are from `slots` to the end of its table.
-  static u64 entries_left(const Entry* slots) {
-    return kTableEntries - (reinterpret_cast<u64>(slots) / sizeof(Entry)) % kTableEntries;
+  /// How many pages from `va` on one L3 table maps.
+  static u64 pages_in_table(VirtAddr va) {
+    return kTableEntries - (va.value() >> kPageShift) % kTableEntries;
   }
 
   /// The entry of `va` in a table of `leaf` level; tables that are missing are added, all or none.

@@ -153,9 +153,9 @@ Result<void> LargeAreas<B>::fill(LargeArea& area, u64 pages, Frames& frames) {
       }
     }
     Entry* entries = TRY(backing_.tables().reach(va, Level::L3));
-    const u64 in_table = Tables::entries_left(entries);
+    const u64 in_table = Tables::pages_in_table(va);
     const u64 count = left < in_table ? left : in_table;
-    const u64 filled = frames.fill(entries, area.pages, count);
+    const u64 filled = frames.fill(entries, va, area.pages, count);
     area.pages += static_cast<u32>(filled);
     if (filled != count) return Error{Errc::out_of_frames, 0};
   }
@@ -174,13 +174,14 @@ template <VmallocBacking B>
 template <typename Leaves, typename Block>
 void LargeAreas<B>::for_each_entry(const Area& area, Leaves&& leaves, Block&& block) {
   for (u64 page = 0; page < area.pages;) {
-    const auto [slots, level] = backing_.tables().find(VirtAddr(area.start + page * kPageSize));
+    const VirtAddr va(area.start + page * kPageSize);
+    const auto [slots, level] = backing_.tables().find(va);
     if (level != Level::L3) {
       block(*slots);
       page += kBlockPages;
       continue;
     }
-    const u64 left = area.pages - page, in_table = Tables::entries_left(slots);
+    const u64 left = area.pages - page, in_table = Tables::pages_in_table(va);
     const u64 count = left < in_table ? left : in_table;
     leaves(slots, count);
     page += count;

@@ -130,7 +130,8 @@ Result<VirtAddr> VmallocCore<B>::try_small(const Request& request, Frames& frame
   Area* area = TRY(small_.take(request.slot_class));
   area->kind = request.kind;
   area->caller = request.caller;
-  area->pages = static_cast<u32>(frames.fill(area->entries, 0, request.pages));
+  area->pages =
+      static_cast<u32>(frames.fill(area->entries, VirtAddr(area->start), 0, request.pages));
   if (area->pages != request.pages) [[unlikely]] {
     park_area(*area);
     push_lazy(*area);
@@ -262,9 +263,10 @@ bool VmallocCore<B>::flush() {
 template <VmallocBacking B>
 void VmallocCore<B>::invalidate_everything() {
   auto& tlb = backing_.tables().tlb();
-  // The parked entries were seen with the list (acquire). Waiting for all accesses, not only for
-  // our own stores, puts them before the invalidation for every walker.
-  tlb.finish();
+  // Other CPUs parked some of the entries. The exchange that took the list saw their writes
+  // (acquire) and is a write itself: when the writes up to here are visible to every walker, so are
+  // theirs.
+  tlb.publish();
   tlb.invalidate_all();
   tlb.finish();
   flushes_.fetch_add(1, std::memory_order_relaxed);

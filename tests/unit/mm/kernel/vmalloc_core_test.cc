@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: MIT
+/// vmalloc's allocator on real tables, with the model MMU as the judge of what CPUs may reach.
+#include "mm/kernel/vmalloc_core.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+
+#include "bad_inputs.h"
+#include "injections.h"
+#include "seed.h"
+#include "vmalloc_world.h"
+
+namespace meridian {
+namespace {
+
+using Backing = VmallocWorld::Backing;
+using Core = VmallocWorld::Core;
+using Content = VmallocOptions::Content;
+
+constexpr VirtRange kRegion{VirtAddr(0xffff'8000'0800'0000), u64{1} << 40};
+constexpr VirtRange kSmallRegion{VirtAddr(0xffff'8000'0800'0000), 16_MiB};
+constexpr u64 kLazyLimit = 64;
+
+/// A VmallocCore in a world of its own, and words to use it by.
+class VmallocCoreTest : public testing::Test {
+ protected:
+  VmallocCoreTest() { open(kRegion); }
+  ~VmallocCoreTest() override { arch::fake_cpu = 0; }
+
+  void open(VirtRange region, u64 lazy_limit = kLazyLimit, u64 frames = 8192) {
+    core_.reset();
+    world_ = std::make_unique<VmallocWorld>(frames);
+    core_ = std::make_unique<Core>(Backing{world_.get()});
+    const VirtRange image(region.start(), 1_MiB);
+    ASSERT_TRUE(core_->start(region, image, lazy_limit).has_value());
+    ASSERT_TRUE(core_->add_image(image, "image").has_value());
+  }
+
+  Result<VirtAddr> allocate(u64 pages, u64 alignment = kPageSize,
+                            Content content = Content::stale) {
+    return core_->allocate({.kind = AreaKind::vmalloc,
+                            .pages = pages,
+                            .alignment = alignment,
+                            .slot_class = class_for(pages, alignment),
+                            .caller = this},
+                           OwnFrames<Backing>(content, Backing{world_.get()}));
+  }
+  VirtAddr must_allocate(u64 pages, u64 alignment = kPageSize) {
+    const Result<VirtAddr> area = allocate(pages, alignment);
+    EXPECT_TRUE(area.has_value());
+    return area.value();
+  }
+  Result<VirtAddr> allocate_stack() {
+    return core_->allocate({.kind = AreaKind::kernel_stack,
+                            .pages = 4,
+                            .alignment = 32_KiB,
+                            .slot_class = kStackClass,
+                            .caller = this},
+                           OwnFrames<Backing>(Content::stale, Backing{world_.get()}));
+  }
+  Result<VirtAddr> map_frames(std::span<const Frame> frames, const Attributes& attributes) {
+    return core_->allocate({.kind = AreaKind::vmap,
+                            .pages = frames.size(),
+                            .alignment = kPageSize,
+                            .slot_class = class_for(frames.size(), kPageSize),
+                            .caller = this},
+                           GivenFrames<arch::Entry>(frames, attributes));
+  }
+  Result<VirtAddr> map_device(Frame first, u64 pages) {
+    return core_->allocate({.kind = AreaKind::ioremap,
+                            .pages = pages,
+                            .alignment = kPageSize,
+                            .slot_class = class_for(pages, kPageSize),
+                            .caller = this},
+                           ConsecutiveFrames<Backing>(first, kDeviceRegisters));
+  }
+  void must_free(VirtAddr va, AreaKind kind = AreaKind::vmalloc) {
+    EXPECT_TRUE(core_->free(va, kind).has_value()) << std::hex << va.value();
+    world_->mmu.end_deferred_operation();
+  }
+
+  std::vector<AreaInfo> list() {
+    std::vector<AreaInfo> areas;
+    for (VirtAddr from(0); const auto area = core_->next_area(from);) {
+      areas.push_back(*area);
+      from = area->range.end();
+    }
+    return areas;
+  }
+
+  std::unique_ptr<VmallocWorld> world_;
+  std::unique_ptr<Core> core_;
+};
+
+VirtRange pages_from(VirtAddr start, u64 pages) { return {start, pages * kPageSize}; }
+
+/// Sizes on both sides of every boundary: slots of each class, contiguous runs, blocks, tables.
+TEST_F(VmallocCoreTest, EveryPageIsMappedAndItsNeighboursAreNot) {
+  for (const u64 pages : {1,  2,   3,   4,   7,   8,   15,  16,  17,  31,   32,   63,
+                          64, 100, 127, 128, 129, 511, 512, 513, 528, 1024, 1025, 1500}) {
+    SCOPED_TRACE(testing::Message() << pages << " pages");
+    const VirtAddr start = must_allocate(pages);
+    world_->mmu.end_operation();
+    const std::vector<Frame> frames = world_->check_mapped(pages_from(start, pages));
+    for (const Frame frame : frames) EXPECT_TRUE(world_->pool.is_out(frame));
+    EXPECT_EQ(std::set<Frame>(frames.begin(), frames.end()).size(), pages) << "frames are distinct";
+    EXPECT_EQ(world_->pool.in_use(), pages);
+    world_->check_unmapped(start - kPageSize);
+    world_->check_unmapped(start + pages * kPageSize);
+    must_free(start);
+    for (u64 i = 0; i < pages; ++i) world_->check_no_walk(start + i * kPageSize);
+    core_->flush();
+    EXPECT_EQ(world_->pool.in_use(), 0u);
+    world_->check_unmapped(start);
+    world_->mmu.end_operation();
+  }
+}
+
+/// Every alignment up to 4 MiB with small and large sizes.
+TEST_F(VmallocCoreTest, AreasAreAlignedAsAsked) {
+  for (const u64 pages : {1, 5, 10, 130, 600})
+    for (unsigned shift = 0; shift <= 22; ++shift) {
+      const VirtAddr start = must_allocate(pages, u64{1} << shift);
+      EXPECT_TRUE(start.is_aligned(u64{1} << shift)) << pages << " pages, 2^" << shift;
+      EXPECT_TRUE(start.is_aligned(kPageSize));
+      world_->check_unmapped(start + pages * kPageSize);
+      must_free(start);
+    }
+  core_->flush();
+  EXPECT_EQ(world_->pool.in_use(), 0u);
+}
+
+/// The largest leaves that size and memory allow are used: two blocks and one contiguous run.
+TEST_F(VmallocCoreTest, BlocksAndContiguousRunsAreUsedWhenMemoryAllows) {
+  const VirtAddr start = must_allocate(2 * 512 + 16 + 3);
+  const auto leaf_at = [&](u64 page) {
+    return world_->mmu.outcomes(0, (start + page * kPageSize).value()).hits.at(0).leaf;
+  };
+  EXPECT_EQ(leaf_at(0).level, 2u);
+  EXPECT_EQ(leaf_at(512).level, 2u);
+  EXPECT_EQ(leaf_at(1024).level, 3u);
+  EXPECT_TRUE(leaf_at(1024).contiguous);
+  EXPECT_TRUE(leaf_at(1039).contiguous);
+  EXPECT_FALSE(leaf_at(1040).contiguous);
+  EXPECT_FALSE(leaf_at(1042).contiguous);
+  must_free(start);
+}
+
+/// With no two free frames side by side, the same request is served page by page.
+TEST_F(VmallocCoreTest, FragmentedMemoryServesAsWell) {
+  world_->pool.largest_order = 0;
+  const VirtAddr start = must_allocate(1050);
+  const auto hit = world_->mmu.outcomes(0, start.value()).hits.at(0);
+  EXPECT_EQ(hit.leaf.level, 3u);
+  EXPECT_FALSE(hit.leaf.contiguous);
+  EXPECT_EQ(world_->check_mapped(pages_from(start, 1050)).size(), 1050u);
+  must_free(start);
+  core_->flush();
+  EXPECT_EQ(world_->pool.in_use(), 0u);
+}
+
+/// Runs, but no blocks: 4 MiB are 64 runs, and they come back as runs.
+TEST_F(VmallocCoreTest, RunsServeWhereBlocksAreGone) {
+  world_->pool.largest_order = 4;
+  const VirtAddr start = must_allocate(1024);
+  const auto hit = world_->mmu.outcomes(0, start.value()).hits.at(0);
+  EXPECT_EQ(hit.leaf.level, 3u);
+  EXPECT_TRUE(hit.leaf.contiguous);
+  must_free(start);
+  core_->flush();
+  EXPECT_EQ(world_->pool.in_use(), 0u);
+
+  // The table that is now there stays, so the next area at these addresses uses pages again.
+  world_->pool.largest_order = 10;
+  const VirtAddr again = must_allocate(1024);
+  EXPECT_EQ(again, start);
+  EXPECT_EQ(world_->mmu.outcomes(0, again.value()).hits.at(0).leaf.level, 3u);
+  must_free(again);
+}
+
+/// Zeroed content means that every frame was cleared before it was mapped.
+TEST_F(VmallocCoreTest, ZeroedAreasAreZeroed) {
+  for (const u64 pages : {1, 20, 600}) {
+    world_->zeroed.clear();
+    const Result<VirtAddr> area = allocate(pages, kPageSize, Content::zeroed);
+    ASSERT_TRUE(area.has_value());
+    for (const Frame frame : world_->check_mapped(pages_from(area.value(), pages)))
+      EXPECT_TRUE(world_->zeroed.contains(frame.number()));
+    must_free(area.value());
+  }
+  world_->zeroed.clear();
+  must_free(must_allocate(20));
+  EXPECT_TRUE(world_->zeroed.empty());
+}
+
+/// Until the TLBs have forgotten it, a freed address is not given out again, and its frames are not
+/// free.
+TEST_F(VmallocCoreTest, NeitherAddressNorFrameIsReusedBeforeTheInvalidation) {
+  open(kRegion, /*lazy_limit=*/1'000'000);
+  std::set<u64> seen;
+  for (int i = 0; i < 300; ++i) {
+    const VirtAddr start = must_allocate(1 + i % 3);
+    EXPECT_TRUE(seen.insert(start.value()).second) << "given out twice before a flush";
+    world_->check_mapped(pages_from(start, 1));
+    must_free(start);
+  }
+  EXPECT_EQ(world_->pool.in_use(), 600u);
+  EXPECT_EQ(core_->stats().flushes, 0u);
+  EXPECT_TRUE(core_->flush());
+  EXPECT_EQ(world_->pool.in_use(), 0u);
+  EXPECT_EQ(core_->stats().flushes, 1u);
+  EXPECT_FALSE(core_->flush()) << "nothing is left to flush";
+  bool again = false;
+  for (int i = 0; i < 400; ++i) again |= seen.contains(must_allocate(1).value());
+  EXPECT_TRUE(again) << "now it may come again";
+}
+
+/// 64 pages may wait: 1000 pairs of one page make one invalidation for each 64.
+TEST_F(VmallocCoreTest, OneInvalidationServesManyFrees) {
+  for (int i = 0; i < 1000; ++i) must_free(must_allocate(1));
+  EXPECT_EQ(core_->stats().flushes, 15u);
+  EXPECT_EQ(world_->pool.in_use(), 40u);
+}
+
+/// A short alignment loop must not turn address space into tables without end: what waits is
+/// weighed by its addresses, too.
+TEST_F(VmallocCoreTest, SmallAreasInLargeSlotsAreFlushedEarlier) {
+  for (int i = 0; i < 64; ++i) must_free(must_allocate(1, 512_KiB));
+  EXPECT_EQ(core_->stats().flushes, 16u);
+}
+
+/// A stack: 16 KiB at an odd multiple of 16 KiB, unmapped for 16 KiB below and for a page above,
+/// for as many as fill several blocks.
+TEST_F(VmallocCoreTest, KernelStacksAreSurroundedByUnmappedPages) {
+  std::vector<VirtAddr> stacks;
+  for (int i = 0; i < 150; ++i) {
+    must_allocate(7);  // neighbours of other kinds
+    const Result<VirtAddr> stack = allocate_stack();
+    ASSERT_TRUE(stack.has_value());
+    EXPECT_EQ(stack.value().value() % 0x8000, 0x4000u);
+    stacks.push_back(stack.value());
+  }
+  for (const VirtAddr stack : stacks) {
+    EXPECT_EQ(world_->check_mapped({stack, 16_KiB}).size(), 4u);
+    for (u64 below = kPageSize; below <= 16_KiB; below += kPageSize)
+      world_->check_unmapped(stack - below);
+    world_->check_unmapped(stack + 16_KiB);
+    must_free(stack, AreaKind::kernel_stack);
+  }
+}
+
+/// Somebody else's frames are mapped in the order given, with the rights given, and forgotten by
+/// every TLB when the unmap returns.
+TEST_F(VmallocCoreTest, MappedFramesAreForgottenAtOnce) {
+  std::vector<Frame> frames;
+  for (int i = 0; i < 200; ++i) frames.push_back(Frame::from_number(0x4'0000 + (i * 7919) % 5000));
+  for (const usize count : {1, 2, 16, 127, 128, 200}) {
+    const std::span<const Frame> some(frames.data(), count);
+    const Result<VirtAddr> area = map_frames(some, kKernelRodata);
+    ASSERT_TRUE(area.has_value());
+    world_->mmu.end_operation();
+    const auto seen = world_->check_mapped(pages_from(area.value(), count), kKernelRodata);
+    EXPECT_TRUE(std::ranges::equal(seen, some));
+    EXPECT_EQ(core_->free(area.value(), AreaKind::vmalloc).error().code, Errc::not_allocated);
+    ASSERT_TRUE(core_->free_now(area.value(), AreaKind::vmap).has_value());
+    world_->mmu.end_operation();
+    for (usize i = 0; i < count; ++i) world_->check_unmapped(area.value() + i * kPageSize);
+  }
+  EXPECT_EQ(world_->pool.attempts(), 0u);
+  EXPECT_EQ(core_->stats().flushes, 0u);
+}
+
+/// A device's registers: device memory at consecutive frames, in blocks where a large device
+/// allows.
+TEST_F(VmallocCoreTest, DevicesAreMappedAsDevices) {
+  for (const auto& [first, pages] : std::vector<std::pair<u64, u64>>{
+           {0x0'9000, 1}, {0x0'a000, 32}, {0x1'0000, 1536}, {0x1'0001, 700}}) {
+    const Result<VirtAddr> area = map_device(Frame::from_number(first), pages);
+    ASSERT_TRUE(area.has_value());
+    const auto seen = world_->check_mapped(pages_from(area.value(), pages), kDeviceRegisters);
+    for (u64 i = 0; i < pages; ++i) EXPECT_EQ(seen.at(i).number(), first + i);
+    const unsigned level = world_->mmu.outcomes(0, area.value().value()).hits.at(0).leaf.level;
+    EXPECT_EQ(level, pages == 1536 ? 2u : 3u);
+    must_free(area.value(), AreaKind::ioremap);
+    world_->check_no_walk(area.value());
+  }
+  core_->flush();
+  EXPECT_EQ(world_->pool.attempts(), 0u);
+}
+
+/// The list is in order of address and says everything about each area.
+TEST_F(VmallocCoreTest, TheListNamesEveryAreaInOrder) {
+  const VirtAddr one = must_allocate(1), big = must_allocate(2000), three = must_allocate(3);
+  const VirtAddr stack = allocate_stack().value();
+  const VirtAddr device = map_device(Frame::from_number(0x9000), 2).value();
+  const VirtAddr freed = must_allocate(1);
+  must_free(freed);
+
+  const std::vector<AreaInfo> areas = list();
+  ASSERT_EQ(areas.size(), 6u);
+  EXPECT_EQ(areas[0].kind, AreaKind::image);
+  EXPECT_EQ(areas[0].name, "image");
+  EXPECT_EQ(areas[0].range, VirtRange(kRegion.start(), 1_MiB));
+  for (usize i = 1; i < areas.size(); ++i) {
+    EXPECT_GE(areas[i].range.start(), areas[i - 1].range.end());
+    EXPECT_EQ(areas[i].caller, this);
+  }
+  const auto find = [&](VirtAddr start) {
+    return *std::ranges::find_if(areas,
+                                 [&](const AreaInfo& a) { return a.range.start() == start; });
+  };
+  EXPECT_EQ(find(one).range.size(), kPageSize);
+  EXPECT_EQ(find(big).range.size(), 2000 * kPageSize);
+  EXPECT_EQ(find(three).kind, AreaKind::vmalloc);
+  EXPECT_EQ(find(stack).kind, AreaKind::kernel_stack);
+  EXPECT_EQ(find(device).kind, AreaKind::ioremap);
+  EXPECT_EQ(find(device).phys, PhysAddr(0x0900'0000));
+
+  const VmallocStats stats = core_->stats();
+  EXPECT_EQ(stats.total, u64{1} << 40);
+  EXPECT_EQ(stats.frames, 1u + 2000 + 3 + 4);
+  EXPECT_EQ(stats.used, 1_MiB + (1 + 2000 + 3 + 4 + 2) * kPageSize);
+  EXPECT_EQ(stats.lazy_frames, 1u);
+}
+
+/// Whatever address and kind are given, only the start of an area of that kind is freed, and once.
+TEST_F(VmallocCoreTest, BadFreesAreRefusedAndChangeNothing) {
+  const VirtAddr small = must_allocate(3), large = must_allocate(300);
+  const VirtAddr stack = allocate_stack().value();
+  const VirtAddr device = map_device(Frame::from_number(0x9000), 2).value();
+  const VirtAddr gone = must_allocate(2);
+  must_free(gone);
+  const u64 in_use = world_->pool.in_use();
+  const auto before = list();
+
+  std::vector<u64> addresses{0,
+                             1,
+                             ~u64{0},
+                             u64{1} << 63,
+                             0x0001'0000'0000'0000,
+                             gone.value(),
+                             kRegion.start().value(),
+                             kRegion.end().value(),
+                             0xffff'0000'0000'0000};
+  for (const VirtAddr area : {small, large, stack, device, gone})
+    for (const i64 offset :
+         {-32768, -16384, -4096, -1, 1, 8, 4095, 4096, 8192, 12288, 16384, 0x200000})
+      addresses.push_back(area.value() + static_cast<u64>(offset));
+  std::mt19937_64 random(test_seed());
+  for (int i = 0; i < 3000; ++i) {
+    addresses.push_back(random());
+    addresses.push_back(kRegion.start().value() + random() % kRegion.size());
+    addresses.push_back(small.value() + random() % 4_MiB / 8 * 8 + 4);
+  }
+  for (const VirtAddr area : {small, large, stack, device}) std::erase(addresses, area.value());
+  for (const u64 address : addresses)
+    for (const AreaKind kind : {AreaKind::vmalloc, AreaKind::ioremap, AreaKind::kernel_stack}) {
+      const Result<void> freed = core_->free(VirtAddr(address), kind);
+      ASSERT_FALSE(freed.has_value()) << std::hex << address;
+      EXPECT_EQ(freed.error(), (Error{Errc::not_allocated, address}));
+      count_bad_input("vfree");
+    }
+  for (const VirtAddr area : {small, large, stack, device, gone})
+    EXPECT_EQ(core_->free_now(area, AreaKind::vmap).error().code, Errc::not_allocated);
+  EXPECT_EQ(core_->free(small, AreaKind::ioremap).error().code, Errc::not_allocated);
+  EXPECT_EQ(world_->pool.in_use(), in_use);
+  EXPECT_EQ(list().size(), before.size());
+  must_free(small);
+  must_free(large);
+  EXPECT_EQ(core_->free(small, AreaKind::vmalloc).error().code, Errc::not_allocated);
+  EXPECT_EQ(core_->free(large, AreaKind::vmalloc).error().code, Errc::not_allocated);
+  core_->flush();
+  EXPECT_EQ(core_->free(small, AreaKind::vmalloc).error().code, Errc::not_allocated);
+  EXPECT_EQ(core_->free(large, AreaKind::vmalloc).error().code, Errc::not_allocated);
+}
+
+/// What an image part covers cannot be registered twice, nor given out.
+TEST_F(VmallocCoreTest, TheImageIsTaken) {
+  EXPECT_EQ(
+      core_->add_image({kRegion.start() + 1_MiB - kPageSize, 2 * kPageSize}, "x").error().code,
+      Errc::already_mapped);
+  EXPECT_EQ(core_->add_image({kRegion.start() + 4_MiB, kPageSize}, "in the slots").error().code,
+            Errc::already_mapped);
+  EXPECT_EQ(core_->free(kRegion.start(), AreaKind::vmalloc).error().code, Errc::not_allocated);
+  EXPECT_GE(must_allocate(300).value(), kRegion.start().value() + 1_MiB);
+}
+
+}  // namespace
+}  // namespace meridian
