@@ -4,6 +4,7 @@
 #include <arch/irq.h>
 #include <arch/probe.h>
 #include <arch/trap.h>
+#include <arch/user_access.h>
 
 #include "kernel/log/symbols.h"
 #include "mm/image.h"
@@ -191,6 +192,38 @@ KERNEL_TEST(trap, ProbesLeaveTheInterruptMaskAlone) {
   const arch::IrqGuard irq;
   (void)probe(VirtAddr(0), ProbeKind::execute);
   EXPECT_TRUE(arch::irqs_masked());
+}
+
+/// Source and target one after the other; the source ends where the boot stack ends, so that the
+/// copy runs into the page after it. Sizes around every step of the loop, and every alignment.
+KERNEL_TEST(trap, AGuardedCopyStopsAtTheExactByte) {
+  static u8 target[256];
+  const VirtAddr end = boot_stack().end();
+  if (probe(end, ProbeKind::load8).ok) SKIP_TEST("something is mapped behind the boot stack");
+  for (u64 readable : {0u, 1u, 7u, 8u, 9u, 63u, 64u, 65u, 130u}) {
+    for (u64 wanted : {readable, readable + 1, readable + 8, readable + 64}) {
+      for (u8& byte : target) byte = 0xee;
+      const VirtAddr to = VirtAddr::of(target) + (readable & 7);
+      const u64 left = arch::copy_checked(to, end - readable, wanted);
+      EXPECT_EQ(left, wanted - readable);
+      const u8* stack = reinterpret_cast<const u8*>((end - readable).value());
+      for (u64 i = 0; i < readable; ++i) EXPECT_EQ(target[(readable & 7) + i], stack[i]);
+      EXPECT_EQ(target[(readable & 7) + readable], 0xee);
+    }
+  }
+}
+
+KERNEL_TEST(trap, CopiesToAndFromAProgramReachNoKernelPage) {
+  u64 secret = 0;
+  in_data = 42;
+  EXPECT_EQ(arch::copy_in(&secret, UserAddr(data().value()), sizeof secret), sizeof secret);
+  EXPECT_EQ(secret, 0);
+  EXPECT_EQ(arch::copy_out(UserAddr(data().value()), &secret, sizeof secret), sizeof secret);
+  EXPECT_EQ(arch::clear_out(UserAddr(data().value()), sizeof secret), sizeof secret);
+  EXPECT_EQ(in_data, 42);
+  EXPECT_EQ(arch::copy_in(&secret, UserAddr(0x1000), 3), 3);
+  EXPECT_EQ(arch::copy_in(&secret, UserAddr(first_of(RegionKind::hole).value()), 200), 200);
+  EXPECT_EQ(arch::copy_in(&secret, UserAddr(0x1000), 0), 0);
 }
 
 KERNEL_TEST(trap, AFaultPrintsItselfInWords) {
