@@ -76,6 +76,9 @@ void set_overflow_stack(unsigned cpu, VirtAddr top);
 /// to it, the instruction, the registers, how the code came there.
 void report_fault(Writer& out, const TrapFrame& frame, const Fault& fault);
 
+/// Takes the exception of an undefined instruction.
+extern "C" void execute_undefined_instruction();
+
 /// The registers of a frame, four a line.
 void print_registers(Writer& out, const TrapFrame& frame);
 
