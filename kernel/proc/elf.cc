@@ -249,8 +249,9 @@ Result<void> ElfImage::Reader::check_whole() {
 
 Result<ElfImage> ElfImage::open(std::span<const std::byte> file, Limits limits,
                                 ElfProblem& problem) {
-  ElfImage image;
-  TRY(Reader(file, limits, image, problem).read());
+  Result<ElfImage> image{ElfImage()};  // read in place: two of them outgrow a frame
+  const Result<void> done = Reader(file, limits, image.value(), problem).read();
+  if (!done.has_value()) image = done.error();
   return image;
 }
 

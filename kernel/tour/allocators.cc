@@ -78,7 +78,7 @@ void kmalloc_limits(Evidence& e) {
   const Result<void*> largest = kmalloc(kMaxKmalloc);
   if (!e.require_value(largest, "kmalloc(128 KiB)")) return;
   const VirtAddr va = VirtAddr::of(largest.value());
-  const FrameList frames = frames_behind(largest.value(), kMaxKmalloc / kPageSize);
+  const ListedFrames frames = frames_behind(largest.value(), kMaxKmalloc / kPageSize);
   e.show("kmalloc({}) = {}", Bytes{kMaxKmalloc}, va);
   show_frames(e, "behind it", {frames.begin(), frames.size()});
   e.require(linear_map.virt().contains(va), "it is a linear-map address");
@@ -97,7 +97,7 @@ void vmalloc_area(Evidence& e) {
   if (!e.require_value(area, "vmalloc(80 KiB)")) return;
   const VirtAddr va = VirtAddr::of(area.value());
   const Region& region = current_layout().region(RegionKind::vmalloc);
-  const FrameList frames = frames_behind(area.value(), kPages);
+  const ListedFrames frames = frames_behind(area.value(), kPages);
   e.show("vmalloc({}) = {}, in {}", Bytes{kPages * kPageSize}, va, region.name);
   show_frames(e, "behind it", {frames.begin(), frames.size()});
   e.require(region.contains(va), "it lies in the vmalloc region");
@@ -135,7 +135,7 @@ void fragmented(Evidence& e) {
             "even two frames in a row are not to be had");
   const Result<void*> area = vmalloc(kSize);
   if (e.require_value(area, "vmalloc(4 MiB) succeeds")) {
-    const FrameList frames = frames_behind(area.value(), 12);
+    const ListedFrames frames = frames_behind(area.value(), 12);
     show_frames(e, "its first pages", {frames.begin(), frames.size()});
     e.require(!are_contiguous({frames.begin(), frames.size()}), "from frames that are scattered");
     vfree(area.value());

@@ -14,8 +14,8 @@ void append(Writer& out, std::span<const Frame> frames) {
 
 }  // namespace
 
-FrameList frames_behind(const void* buffer, usize pages) {
-  FrameList frames;
+ListedFrames frames_behind(const void* buffer, usize pages) {
+  ListedFrames frames;
   for (usize i = 0; i < pages; ++i) {
     const auto seen = kernel_space().translate(VirtAddr::of(buffer) + i * kPageSize);
     if (!seen.has_value() || !frames.push(Frame::containing(seen.value().pa))) break;

@@ -11,10 +11,10 @@ namespace meridian {
 
 /// More pages than a stop lists.
 inline constexpr usize kMaxListedPages = 64;
-using FrameList = FixedVector<Frame, kMaxListedPages>;
+using ListedFrames = FixedVector<Frame, kMaxListedPages>;
 
 /// The frames behind the first pages of a kernel buffer; shorter where a page has no translation.
-FrameList frames_behind(const void* buffer, usize pages);
+ListedFrames frames_behind(const void* buffer, usize pages);
 
 /// True if every frame follows the one before it.
 bool are_contiguous(std::span<const Frame> frames);
