@@ -39,6 +39,8 @@ void read_device_tree(System& system) {
     stop_boot("the device tree is broken: {} (at byte {} of {})", name_of(tree.error().code),
               tree.error().about, system.boot.tree_phys.size());
   const Result<void> described = describe_machine(tree.value(), system.machine);
+  if (!described.has_value() && described.error().code == Errc::not_found)
+    stop_boot("the device tree names no memory");
   if (!described.has_value())
     stop_boot("the device tree does not describe this machine: {} ({})",
               name_of(described.error().code), described.error().about);
