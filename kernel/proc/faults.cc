@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+/// What happens when a program does what it may not: it is killed, with the report.
+#include <arch/trap.h>
+
+#include "kernel/console/console.h"
+#include "kernel/entry.h"
+#include "kernel/proc/program.h"
+
+namespace meridian {
+
+void handle_user_fault(arch::TrapFrame& frame, const arch::Fault& fault) {
+  Program* program = current_program();
+  CHECK(program != nullptr);
+  print(console(), "{}: {}\n", program->name(), fault);
+  arch::report_fault(console(), frame, fault);
+  program->kill(fault);
+}
+
+}  // namespace meridian

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+/// A program: an ELF file loaded into an address space of its own, and its one run at EL0 until it
+/// ends or is killed. When the object goes, everything it had goes back.
+#pragma once
+
+#include <arch/user.h>
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "kernel/proc/elf.h"
+#include "mm/user/address_space.h"
+#include "mm/user/user_layout.h"
+
+namespace meridian {
+
+/// How a program's run ended.
+struct ProgramEnd {
+  enum class How : u8 { exited, killed };
+  How how = How::exited;
+  int status = 0;     // exited: 0 to 255. killed: the number of the signal that Linux would send
+  arch::Fault fault;  // killed: what it did
+
+  /// As a shell sees it: the status, or 128 and the signal.
+  int exit_status() const { return how == How::exited ? status : 128 + status; }
+};
+
+/// "SIGSEGV" and the like.
+const char* signal_name(int signal);
+
+class Program {
+ public:
+  Program() = default;
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+  ~Program();
+
+  /// Loads `file` with its arguments; argv[0] is `name`. Called once. Errors as ElfImage::open()
+  /// (and then problem() says why) and AddressSpace; Errc::too_large if the arguments are too long.
+  Result<void> load(std::span<const std::byte> file, std::string_view name,
+                    std::span<const std::string_view> arguments);
+  ElfProblem problem() const { return problem_; }
+
+  /// Runs it on this CPU, from its entry to its end. Called once, after load().
+  ProgramEnd run();
+
+  /// Ends the run from inside a system call or a fault: run() returns. No object on the stack may
+  /// still need its destructor.
+  [[noreturn]] void exit(int status);
+  [[noreturn]] void kill(const arch::Fault& fault);
+
+  AddressSpace& space() { return *space_; }
+  std::string_view name() const { return name_; }
+  UserAddr entry() const { return UserAddr(context_.frame.elr); }
+  /// The stack pointer it starts with.
+  UserAddr stack_pointer() const { return UserAddr(context_.frame.sp); }
+  u64 pid() const { return pid_; }
+
+  /// The heap: from the end of the image to the break. grow_heap() moves the break to `end`; it
+  /// stays where it is if that cannot be. Returns where it is then, as brk(2) does.
+  UserAddr move_break(UserAddr end);
+  /// A gap of `size` bytes (whole pages) for a mapping, from the top down.
+  /// Errc::out_of_address_space.
+  Result<UserRange> find_gap(u64 size) const;
+
+ private:
+  Result<void> load_segments(const ElfImage& image, std::span<const std::byte> file, u64 bias);
+
+  std::optional<AddressSpace> space_;
+  arch::UserContext context_;
+  ProgramEnd end_;
+  ElfProblem problem_ = ElfProblem::none;
+  std::string_view name_;
+  u64 pid_ = 0;
+  UserAddr heap_start_, break_;
+};
+
+/// The program that runs on this CPU; nullptr if there is none.
+Program* current_program();
+
+}  // namespace meridian

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/// run: a program from the initramfs, until it ends. syscalls: what programs have asked for.
+#include <array>
+
+#include "kernel/fs/cpio.h"
+#include "kernel/init/system.h"
+#include "kernel/lib/quoted.h"
+#include "kernel/proc/program.h"
+#include "kernel/shell/command.h"
+#include "kernel/syscall/syscall.h"
+
+namespace meridian {
+namespace {
+
+constexpr usize kMostArguments = 16;
+
+/// The program's file; a name without '/' is looked for in /bin. Says why there is none.
+Result<std::span<const std::byte>> find_program(Writer& out, std::string_view name) {
+  const std::span<const std::byte> archive = the_system().initramfs;
+  if (archive.empty()) {
+    out.write("run: there is no initramfs (QEMU: -initrd FILE)\n");
+    return Error{Errc::failed, 127};
+  }
+  BufferWriter<256> path;
+  print(path, "{}{}", name.find('/') == std::string_view::npos ? "/bin/" : "", name);
+  const Result<CpioEntry> entry = find_in_cpio(archive, path.text());
+  if (entry.has_value() && entry.value().is_file()) return entry.value().data;
+  if (entry.has_value() || entry.error().code == Errc::not_found)
+    print(out, "run: no program {} in the initramfs\n", Quoted{path.text()});
+  else
+    print(out, "run: the initramfs is {}: {} at byte {}\n", name_of(archive_kind(archive)),
+          name_of(entry.error().code), entry.error().about);
+  return Error{Errc::failed, 127};
+}
+
+Error say_why_not(Writer& out, const Program& program, std::string_view name, Error error) {
+  if (program.problem() != ElfProblem::none)
+    print(out, "run: {} cannot run: {} (at byte {})\n", Quoted{name}, text_of(program.problem()),
+          error.about);
+  else
+    print(out, "run: {} cannot run: {}\n", Quoted{name}, name_of(error.code));
+  return {Errc::failed, 126};
+}
+
+Result<void> say_how_it_ended(Writer& out, std::string_view name, const ProgramEnd& end) {
+  if (end.how == ProgramEnd::How::killed)
+    print(out, "{} was killed ({}): {}\n", name, signal_name(end.status), end.fault);
+  else
+    print(out, "{} exited with status {}\n", name, end.status);
+  if (end.exit_status() == 0) return {};
+  return Error{Errc::failed, static_cast<u64>(end.exit_status())};
+}
+
+Result<void> cmd_run(Writer& out, Args& args) {
+  const std::string_view name = TRY(args.word("PROGRAM"));
+  std::array<std::string_view, kMostArguments> words;
+  usize count = 0;
+  while (args.more()) {
+    const std::string_view word = TRY(args.word("ARGUMENT"));
+    if (count == words.size()) return args.refuse("is one argument too many: 16 is the most");
+    words[count++] = word;
+  }
+  const std::span<const std::byte> file = TRY(find_program(out, name));
+  Program program;
+  const Result<void> loaded = program.load(file, name, std::span(words).first(count));
+  if (!loaded.has_value()) return say_why_not(out, program, name, loaded.error());
+  return say_how_it_ended(out, name, program.run());
+}
+SHELL_COMMAND("run", "run PROGRAM [ARGUMENT...]", "run a program from the initramfs", cmd_run,
+              CommandGroup::programs);
+
+Result<void> cmd_syscalls(Writer& out, Args& args) {
+  TRY(args.end());
+  print(out, "{:>6}  {:<20} {:>10}\n", "number", "name", "calls");
+  for (u32 number = 0; number <= kSyscallNumbers; ++number) {
+    const SyscallCount count = syscall_count(number);
+    if (count.calls == 0) continue;
+    const std::string_view name = count.name.empty() ? "not here: ENOSYS" : count.name;
+    print(out, "{:>6}  {:<20} {:>10}\n", number, name, count.calls);
+  }
+  return {};
+}
+SHELL_COMMAND("syscalls", "syscalls", "how often programs made which system call", cmd_syscalls,
+              CommandGroup::programs);
+
+}  // namespace
+}  // namespace meridian
