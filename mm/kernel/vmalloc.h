@@ -51,7 +51,7 @@ Result<void> try_vunmap(VirtAddr memory);
 Result<Frame> vmalloc_to_frame(const volatile void* address);
 
 /// Every kernel stack has this size and twice the alignment: an SP that ran over the end has the
-/// bit `kKernelStackSize` clear, and points into unmapped pages.
+/// bit `kKernelStackSize` set, and points into unmapped pages.
 inline constexpr u64 kKernelStackSize = 16_KiB;
 
 /// A new stack: its lowest address is `start()`, SP begins at `end()`. Unmapped below (16 KiB) and
