@@ -25,6 +25,13 @@ void print_banner(const System& system) {
     log("console", "the device tree has no PL011: trying the one at {}", system.boot.uart_phys);
 }
 
+/// The interrupt must be that of the UART which is the console.
+Result<void> use_key_interrupt(const System& system) {
+  const MachineDescription::Uart& uart = system.machine.uart;
+  if (uart.registers.start() != system.boot.uart_phys) return Error{Errc::not_found};
+  return console().use_receive_interrupt(uart.interrupt);
+}
+
 }  // namespace
 
 void start_console(System& system) {
@@ -61,11 +68,11 @@ void start_devices(System& system) {
     log("devices", "no interrupts: {}; keys are polled", name_of(controller.error().code));
     return;
   }
-  const Result<void> keys = console().use_receive_interrupt(machine.uart.interrupt);
-  if (!keys.has_value()) log("devices", "keys are polled: {}", name_of(keys.error().code));
-  arch::unmask_interrupts();
-  log("devices", "{}, keys by interrupt {}, counter {} kHz", arch::interrupt_controller_name(),
+  const Result<void> keys = use_key_interrupt(system);
+  log("devices", "{}, {} {}, counter at {} kHz", arch::interrupt_controller_name(),
+      keys.has_value() ? "keys by interrupt" : "keys are polled: no interrupt",
       machine.uart.interrupt, arch::counter_frequency() / 1000);
+  arch::unmask_interrupts();
 }
 
 void find_initramfs(System& system) {

@@ -13,6 +13,7 @@ namespace {
 using FlagsReceiveEmpty = Bit<4>;
 using FlagsTransmitFull = Bit<5>;
 
+using LineControlFifos = Bit<4>;
 constexpr u32 kControlOn = Bit<0>::kSet | Bit<8>::kSet | Bit<9>::kSet;  // UART, transmit, receive
 constexpr u32 kReceiveInterrupts = Bit<4>::kSet | Bit<6>::kSet;  // FIFO level, and its timeout
 constexpr u32 kAllInterrupts = 0x7ff;
@@ -33,6 +34,8 @@ void Pl011::start(VirtAddr registers) {
   registers_ = registers.value();
   hw::write32(registers_ + kPl011InterruptMask, 0);
   hw::write32(registers_ + kPl011InterruptClear, kAllInterrupts);
+  const u32 line = hw::read32(registers_ + kPl011LineControl);  // speed and format stay as they are
+  hw::write32(registers_ + kPl011LineControl, line | static_cast<u32>(LineControlFifos::kSet));
   hw::write32(registers_ + kPl011Control, kControlOn);
 }
 

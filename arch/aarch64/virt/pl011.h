@@ -12,6 +12,7 @@ namespace meridian::arch {
 // Offsets of registers.
 inline constexpr u64 kPl011Data = 0x00;
 inline constexpr u64 kPl011Flags = 0x18;
+inline constexpr u64 kPl011LineControl = 0x2c;
 inline constexpr u64 kPl011Control = 0x30;
 inline constexpr u64 kPl011InterruptMask = 0x38;
 inline constexpr u64 kPl011InterruptClear = 0x44;
