@@ -388,5 +388,346 @@ TEST_F(VmallocCoreTest, TheImageIsTaken) {
   EXPECT_GE(must_allocate(300).value(), kRegion.start().value() + 1_MiB);
 }
 
+/// What is in use, by everything that could be left behind.
+struct Usage {
+  u64 frames, tables, records, areas;
+  friend bool operator==(const Usage&, const Usage&) = default;
+};
+
+/// Makes allocations fail, and looks at what is left.
+class VmallocFailureTest : public VmallocCoreTest {
+ protected:
+  Usage usage() {
+    return {world_->pool.in_use(), world_->memory.in_use(), world_->records.size(), list().size()};
+  }
+
+  /// Makes the k-th allocation (of frames, then of records) and all after it fail, for every k,
+  /// until `attempt` gets through; `undo` takes back what it then got.
+  template <typename Try, typename Undo>
+  void fail_everywhere(Try&& attempt, Undo&& undo) {
+    // Tables and blocks of slots stay for the next time. In the second round they are all there.
+    for (const bool growth_allowed : {true, false}) {
+      undo(attempt());
+      core_->flush();
+      const Usage before = usage();
+      const auto check = [&] {
+        Usage after = usage();
+        if (growth_allowed) after.tables = before.tables;
+        ASSERT_EQ(after, before);
+      };
+      fail_frames(attempt, undo, check);
+      fail_records(attempt, undo, check);
+    }
+  }
+
+ private:
+  template <typename Try, typename Undo>
+  void fail_frames(Try&& attempt, Undo&& undo, const std::function<void()>& check) {
+    for (u64 k = 1;; ++k) {
+      const u64 attempts = world_->pool.attempts();
+      world_->pool.fail_from(k);
+      Result<VirtAddr> area = attempt();
+      world_->pool.fail_from(0);
+      if (area.has_value()) {
+        undo(std::move(area));
+        core_->flush();
+        return;
+      }
+      EXPECT_EQ(area.error().code, Errc::out_of_frames);
+      SCOPED_TRACE(testing::Message() << "frame " << k);
+      check();
+      if (HasFatalFailure()) return;
+      world_->mmu.end_operation();
+      count_injections("vmalloc: frames", world_->pool.attempts() - attempts - k + 1);
+    }
+  }
+  template <typename Try, typename Undo>
+  void fail_records(Try&& attempt, Undo&& undo, const std::function<void()>& check) {
+    for (u64 k = 1;; ++k) {
+      const u64 attempts = world_->record_attempts;
+      world_->fail_record_from = attempts + k;
+      Result<VirtAddr> area = attempt();
+      world_->fail_record_from = 0;
+      const bool was_refused = world_->record_attempts >= attempts + k;
+      if (!was_refused) {
+        undo(std::move(area));
+        core_->flush();
+        return;
+      }
+      EXPECT_EQ(area.error().code, Errc::out_of_frames);
+      SCOPED_TRACE(testing::Message() << "record " << k);
+      check();
+      if (HasFatalFailure()) return;
+      count_injections("vmalloc: records");
+    }
+  }
+};
+
+/// Whichever frame or record cannot be had: the same error, and nothing left behind.
+TEST_F(VmallocFailureTest, RunningOutAnywhereLeavesNothingBehind) {
+  const auto undo = [&](Result<VirtAddr> area) { must_free(area.value()); };
+  for (const unsigned largest_order : {10u, 4u, 0u})
+    for (const u64 pages : {1, 2, 15, 16, 40, 127, 128, 160, 530, 1100}) {
+      if (largest_order == 0 && pages > 160) continue;  // the same again, a thousand times
+      SCOPED_TRACE(testing::Message() << pages << " pages, blocks up to order " << largest_order);
+      world_->pool.largest_order = largest_order;
+      fail_everywhere([&] { return allocate(pages); }, undo);
+      if (HasFatalFailure()) return;
+    }
+}
+
+TEST_F(VmallocFailureTest, StacksAndMappingsFailTheSameWay) {
+  fail_everywhere([&] { return allocate_stack(); },
+                  [&](Result<VirtAddr> area) { must_free(area.value(), AreaKind::kernel_stack); });
+  const std::vector<Frame> frames(300, Frame::from_number(0x4'0000));
+  fail_everywhere([&] { return map_frames(frames, kKernelData); },
+                  [&](Result<VirtAddr> area) {
+                    EXPECT_TRUE(core_->free_now(area.value(), AreaKind::vmap).has_value());
+                  });
+  fail_everywhere([&] { return map_device(Frame::from_number(0x9000), 1200); },
+                  [&](Result<VirtAddr> area) { must_free(area.value(), AreaKind::ioremap); });
+}
+
+/// In a fresh region, where blocks of slots and tables are missing too: each may be refused. What
+/// an attempt added stays for the next one, so that attempts without end use no more and no more.
+TEST_F(VmallocFailureTest, RunningOutOfTablesLeavesNoFramesBehind) {
+  for (const u64 pages : {1, 100, 300, 1500}) {
+    for (u64 k = 1;; ++k) {
+      open(kRegion);
+      world_->pool.largest_order = 0;
+      world_->memory.fail_allocation(k);
+      const Result<VirtAddr> area = allocate(pages);
+      if (world_->memory.failures() == 0) {
+        EXPECT_TRUE(area.has_value());
+        break;
+      }
+      // The second attempt, after a flush, succeeds: only one allocation was refused.
+      count_injections("vmalloc: tables");
+      ASSERT_TRUE(area.has_value());
+      EXPECT_EQ(world_->check_mapped(pages_from(area.value(), pages)).size(), pages);
+      EXPECT_EQ(world_->pool.in_use(), pages);
+      must_free(area.value());
+      core_->flush();
+      EXPECT_EQ(world_->pool.in_use(), 0u);
+    }
+  }
+}
+
+/// A pool with too few tables: refused again and again, and nothing grows.
+TEST_F(VmallocFailureTest, AttemptsWithoutTablesDoNotPileUp) {
+  for (usize tables = 1; tables < 6; ++tables) {
+    core_.reset();
+    world_ = std::make_unique<VmallocWorld>(8192, tables);
+    core_ = std::make_unique<Core>(Backing{world_.get()});
+    ASSERT_TRUE(core_->start(kRegion, {kRegion.start(), 1_MiB}, kLazyLimit).has_value());
+    std::optional<Usage> first;
+    for (int i = 0; i < 5; ++i) {
+      const Result<VirtAddr> area = allocate(1500);
+      if (area.has_value()) break;
+      EXPECT_EQ(area.error().code, Errc::out_of_frames);
+      if (!first) first = usage();
+      EXPECT_EQ(usage(), *first);
+      EXPECT_EQ(world_->pool.in_use(), 0u);
+    }
+  }
+}
+
+/// What waits for a flush is memory that an allocation may need: it flushes before it refuses.
+TEST_F(VmallocCoreTest, AnAllocationFlushesBeforeItRefuses) {
+  open(kRegion, /*lazy_limit=*/1'000'000, /*frames=*/64);
+  must_free(must_allocate(40));
+  EXPECT_EQ(world_->pool.in_use(), 40u);
+  const VirtAddr area = must_allocate(60);
+  EXPECT_EQ(world_->pool.in_use(), 60u);
+  EXPECT_EQ(allocate(5).error().code, Errc::out_of_frames);
+  EXPECT_EQ(world_->pool.in_use(), 60u);
+  must_free(area);
+  must_allocate(64);
+}
+
+/// A region of 16 MiB is used up, first in slots, then in the tree; what is freed can be had again.
+TEST_F(VmallocCoreTest, ASmallRegionCanBeUsedUpAndComesBack) {
+  open(kSmallRegion, 1'000'000, 8192);
+  std::vector<usize> counts;
+  for (int round = 0; round < 3; ++round) {
+    std::vector<VirtAddr> areas;
+    for (;;) {
+      const Result<VirtAddr> area = allocate(1 + areas.size() % 30);
+      if (!area.has_value()) {
+        EXPECT_EQ(area.error().code, Errc::out_of_address_space);
+        break;
+      }
+      areas.push_back(area.value());
+    }
+    counts.push_back(areas.size());
+    EXPECT_EQ(allocate(8000).error().code, Errc::out_of_address_space);
+    for (const VirtAddr area : areas) must_free(area);
+    core_->flush();
+    EXPECT_EQ(world_->pool.in_use(), 0u);
+  }
+  EXPECT_GT(counts[0], 100u);
+  EXPECT_EQ(counts[1], counts[2]);
+  world_->mmu.end_operation();
+}
+
+/// A stack needs its slot: it is not taken from the tree, where its guards would not be.
+TEST_F(VmallocCoreTest, StacksAreRefusedWhenSlotsAreUsedUp) {
+  open(kSmallRegion);
+  usize stacks = 0;
+  for (Result<VirtAddr> stack = allocate_stack(); stack.has_value(); stack = allocate_stack()) {
+    EXPECT_EQ(stack.value().value() % 0x8000, 0x4000u);
+    ++stacks;
+  }
+  EXPECT_EQ(allocate_stack().error().code, Errc::out_of_address_space);
+  EXPECT_GE(stacks, 3u * 63);
+  EXPECT_TRUE(allocate(7).has_value()) << "the tree still has room";
+}
+
+/// Random requests of every kind on several CPUs against a model, judged after each.
+class RandomVmalloc {
+ public:
+  RandomVmalloc(VmallocWorld& world, Core& core, u64 seed)
+      : world_(world), core_(core), random_(seed) {}
+
+  void step() {
+    arch::fake_cpu = random_() % 4;
+    if (random_() % 64 == 0) world_.pool.largest_order = random_() % 11;
+    if (random_() % 100 == 0) {
+      core_.flush();
+      world_.mmu.end_operation();
+    }
+    const bool full = world_.pool.in_use() > 6000 || areas_.size() > 60;
+    if (!full && random_() % 2 == 0)
+      allocate();
+    else
+      free();
+    ASSERT_EQ(world_.mmu.text(), "");
+  }
+
+  void finish() {
+    while (!areas_.empty()) free();
+    core_.flush();
+    EXPECT_EQ(world_.pool.in_use(), 0u);
+    EXPECT_EQ(core_.stats().frames, 0u);
+    world_.mmu.end_operation();
+  }
+
+ private:
+  struct Held {
+    VirtRange range;
+    AreaKind kind;
+    std::vector<Frame> frames;
+  };
+
+  u64 random_pages() {
+    switch (random_() % 24) {
+      case 0:
+        return 100 + random_() % 100;
+      case 1:
+        return 512 + random_() % 700;
+      default:
+        return 1 + random_() % 24;
+    }
+  }
+
+  void allocate() {
+    const u64 pages = random_pages();
+    const u64 alignment = random_() % 3 == 0 ? u64{1} << random_() % 23 : kPageSize;
+    switch (random_() % 8) {
+      case 0: {
+        const Core::Request request{AreaKind::kernel_stack, 4, 32_KiB, kStackClass, this};
+        return keep(core_.allocate(request, own()), 4, AreaKind::kernel_stack, 32_KiB / 2);
+      }
+      case 1: {
+        std::vector<Frame> frames;
+        for (u64 i = 0; i < pages; ++i) frames.push_back(Frame::from_number(random_() % 0x1'0000));
+        const Core::Request request{AreaKind::vmap, pages, kPageSize, class_for(pages, kPageSize),
+                                    this};
+        const GivenFrames<arch::Entry> given(frames, kKernelData);
+        return keep(core_.allocate(request, GivenFrames(given)), pages, AreaKind::vmap, 1);
+      }
+      default: {
+        const Core::Request request{AreaKind::vmalloc, pages, alignment,
+                                    class_for(pages, alignment), this};
+        return keep(core_.allocate(request, own()), pages, AreaKind::vmalloc, alignment);
+      }
+    }
+  }
+  OwnFrames<Backing> own() { return OwnFrames<Backing>(Content::stale, Backing{&world_}); }
+
+  void keep(Result<VirtAddr> area, u64 pages, AreaKind kind, u64 alignment) {
+    ASSERT_TRUE(area.has_value());
+    world_.mmu.end_deferred_operation();
+    const VirtRange range = pages_from(area.value(), pages);
+    EXPECT_TRUE(range.start().is_aligned(alignment));
+    for (const Held& other : areas_) {
+      EXPECT_FALSE(other.range.overlaps({range.start(), range.size() + kPageSize}));
+      EXPECT_FALSE(range.overlaps({other.range.start(), other.range.size() + kPageSize}));
+    }
+    areas_.push_back({range, kind, world_.check_mapped(range)});
+    world_.check_no_walk(range.end());
+  }
+
+  void free() {
+    if (areas_.empty()) return;
+    std::swap(areas_[random_() % areas_.size()], areas_.back());
+    const Held held = std::move(areas_.back());
+    areas_.pop_back();
+    for (usize i = 0; i < held.frames.size(); i += 1 + random_() % 16)
+      EXPECT_FALSE(world_.mmu.outcomes(0, (held.range.start() + i * kPageSize).value()).may_fault);
+    if (held.kind == AreaKind::vmap) {
+      EXPECT_TRUE(core_.free_now(held.range.start(), held.kind).has_value());
+      world_.check_unmapped(held.range.start());
+      return;
+    }
+    EXPECT_TRUE(core_.free(held.range.start(), held.kind).has_value());
+    world_.mmu.end_deferred_operation();
+    world_.check_no_walk(held.range.start());
+  }
+
+  VmallocWorld& world_;
+  Core& core_;
+  std::mt19937_64 random_;
+  std::vector<Held> areas_;
+};
+
+TEST_F(VmallocCoreTest, RandomRequestsOnFourCpusAgreeWithTheModelMmu) {
+  for (u64 round = 0; round < 4; ++round) {
+    SCOPED_TRACE(testing::Message() << "round " << round);
+    open(round % 2 == 0 ? kRegion : VirtRange(kRegion.start(), 256_MiB));
+    RandomVmalloc random(*world_, *core_, test_seed() + round);
+    for (int i = 0; i < 800 && !HasFailure(); ++i) random.step();
+    random.finish();
+  }
+}
+
+/// One CPU allocates and another frees, for ever: areas travel back, and no new blocks are made.
+TEST_F(VmallocCoreTest, AreasTravelBackFromTheCpuThatFreesThem) {
+  std::vector<VirtAddr> areas;
+  const auto round = [&] {
+    arch::fake_cpu = 1;
+    for (int i = 0; i < 100; ++i) areas.push_back(must_allocate(1));
+    arch::fake_cpu = 2;
+    for (const VirtAddr area : areas) must_free(area);
+    areas.clear();
+  };
+  for (int i = 0; i < 20; ++i) round();
+  const usize records = world_->records.size();
+  for (int i = 0; i < 100; ++i) round();
+  EXPECT_EQ(world_->records.size(), records);
+}
+
+/// Enough areas on one CPU that whole lists go through the depot.
+TEST_F(VmallocCoreTest, ListsPassThroughTheDepot) {
+  open(kRegion, 300, 8192);
+  std::vector<VirtAddr> areas;
+  for (int i = 0; i < 3000; ++i) areas.push_back(must_allocate(1));
+  for (const VirtAddr area : areas) must_free(area);
+  const usize records = world_->records.size();
+  areas.clear();
+  for (int i = 0; i < 2600; ++i) areas.push_back(must_allocate(1));
+  EXPECT_EQ(world_->records.size(), records) << "no new blocks";
+}
+
 }  // namespace
 }  // namespace meridian
