@@ -5,11 +5,183 @@
 #include <arch/probe.h>
 #include <arch/registers.h>
 
+#include "kernel/fs/cpio.h"
+#include "kernel/init/system.h"
+#include "kernel/proc/program.h"
 #include "kernel/tour/tour.h"
+#include "mm/kernel/kernel_space.h"
+#include "mm/kernel/linear_map.h"
 #include "mm/layout/layout.h"
+#include "mm/slab/kmalloc.h"
+#include "mm/user/address_space.h"
 
 namespace meridian {
 namespace {
+
+/// The last page of the low half, mapped in a space of our own: the hole's lower neighbour.
+Result<AddressSpace> space_with_last_page() {
+  AddressSpace space = TRY(AddressSpace::create());
+  const UserAddr last = UserAddr(current_layout().region(RegionKind::user).last).align_down(kPageSize);
+  TRY(space.map_new({last, kPageSize}, kUserData));
+  return space;
+}
+
+void show_region_sizes(Evidence& e) {
+  for (const Region& region : current_layout().regions)
+    if (region.kind == RegionKind::user || region.kind == RegionKind::hole)
+      e.show("{:016x}..{:016x} {}", region.first, region.last, region.name);
+  e.show("low half {}, high half {} ({} and {} bits); on x86-64 each has 128T",
+         Bytes{arch::user_geometry().size()}, Bytes{arch::kernel_geometry().size()},
+         arch::tcr().user_bits(), arch::tcr().kernel_bits());
+}
+
+/// Prints each level of a walk; true if it starts at the half's first level and ends at a leaf.
+template <typename W>
+bool show_walk(Evidence& e, const char* half, u64 va, const W& walk, Level first) {
+  e.show("{} {:016x}:", half, va);
+  for (const auto& step : walk)
+    e.show("  L{} [{:>3}] {:016x} {} {}", number_of(step.level), step.index, step.entry.raw(),
+           step.kind() == Kind::leaf ? "leaf, frame at" : "table at     ",
+           step.entry.output().address());
+  return walk.size() != 0 && walk.begin()->level == first && walk.why() == WalkEnd::leaf;
+}
+
+void two_roots(Evidence& e) {
+  arch::tcr().describe(e.out());
+  arch::mair().describe(e.out());
+  arch::ttbr0().describe(e.out(), "TTBR0_EL1");
+  arch::ttbr1().describe(e.out(), "TTBR1_EL1");
+  show_region_sizes(e);
+  e.require(arch::tcr().user_bits() == current_layout().user_bits, "T0SZ is the layout's low half");
+  e.require(arch::tcr().kernel_bits() == current_layout().kernel_bits,
+            "T1SZ is the layout's high half");
+
+  Result<AddressSpace> space = space_with_last_page();
+  if (!e.require_value(space, "a user space with one page")) return;
+  const u64 user = current_layout().region(RegionKind::user).last;
+  const u64 kernel = VirtAddr::of(&kernel_space()).value();
+  e.require(show_walk(e, "low", user, space.value().walk(UserAddr(user)),
+                      arch::user_geometry().first_level()),
+            "a low address is walked from TTBR0's table to its page");
+  e.require(show_walk(e, "high", kernel, kernel_space().walk(VirtAddr(kernel)),
+                      arch::kernel_geometry().first_level()),
+            "a high address is walked from TTBR1's table to its page");
+}
+
+/// One load at `va` must fault as an address that no table was read for; shows what the CPU said.
+bool is_in_the_hole(Evidence& e, u64 va) {
+  const arch::ProbeResult probed = arch::probe(VirtAddr(va), arch::ProbeKind::load8);
+  const bool faulted = !probed.ok && !probed.refused;
+  if (!faulted) {
+    e.show("{:016x}: the load went through", va);
+    return false;
+  }
+  const Region& region = current_layout().region_of(probed.fault.address());
+  e.show("{:016x}: ESR {:08x} FAR {:016x}: {}, level {}; region: {}", va, probed.fault.esr,
+         probed.fault.far, name_of(probed.fault.kind()), probed.fault.level(), region.name);
+  return probed.fault.kind() == arch::FaultKind::translation && probed.fault.level() == 0 &&
+         probed.fault.far == va && region.kind == RegionKind::hole;
+}
+
+void the_hole(Evidence& e) {
+  const Region& hole = current_layout().region(RegionKind::hole);
+  e.require(is_in_the_hole(e, hole.first), "its first byte faults: translation fault, level 0");
+  e.require(is_in_the_hole(e, u64{1} << 63), "so does its middle");
+  e.require(is_in_the_hole(e, hole.last), "so does its last byte");
+
+  Result<AddressSpace> space = space_with_last_page();
+  if (!e.require_value(space, "the page below the hole, mapped")) return;
+  const ActiveSpace active(space.value());
+  const bool below = arch::probe(VirtAddr(hole.first - 1), arch::ProbeKind::user_load).ok;
+  e.require(below, "the byte below the hole can be read");
+  const VirtAddr lowest = linear_map.virt().start();
+  const bool above = arch::probe(lowest, arch::ProbeKind::load8).ok;
+  e.show("lowest mapped byte above the hole: {}", lowest);
+  e.require(above, "the lowest mapped byte above it can be read");
+
+  const VirtAddr empty((hole.first - 1) / 2);  // canonical, and nothing is mapped there
+  const arch::ProbeResult probed = arch::probe(empty, arch::ProbeKind::user_load);
+  e.show("{}: ESR {:08x}, level {}; region: {}", empty, probed.fault.esr, probed.fault.level(),
+         current_layout().region_of(probed.fault.address()).name);
+  e.require(!probed.ok && probed.fault.level() == static_cast<int>(number_of(arch::user_geometry().first_level())),
+            "an empty first-level entry faults too, at the level where its walk starts");
+  e.show("only FAR against TxSZ tells the hole from an empty L0 entry: the ESR does not");
+}
+
+constexpr u64 kTag = u64{0x5a} << 56;
+constexpr u64 kTopByte = u64{0xff} << 56;
+
+constexpr VirtAddr tagged(VirtAddr va) { return VirtAddr((va.value() & ~kTopByte) | kTag); }
+
+/// Loads through a plain and a tagged pointer, with the top byte checked and then ignored.
+struct TagTrial {
+  arch::ProbeResult plain, checked, ignored;
+};
+
+TagTrial try_tag(VirtAddr va, arch::ProbeKind kind) {
+  TagTrial trial;
+  trial.plain = arch::probe(va, kind);
+  trial.checked = arch::probe(tagged(va), kind);
+  const arch::IrqGuard guard;
+  arch::set_top_byte(arch::TopByte::ignored);
+  trial.ignored = arch::probe(tagged(va), kind);
+  arch::set_top_byte(arch::TopByte::checked);
+  return trial;
+}
+
+void require_bit_55_decides(Evidence& e, const char* half, VirtAddr va, const TagTrial& trial) {
+  e.show("{} {}, bit 55 = {}; tagged {}", half, va, va.value() >> 55 & 1, tagged(va));
+  e.show("  TBI off: {}; TBI on: {}", trial.checked.fault,
+         trial.ignored.ok ? "loaded" : "faulted");
+  e.require(trial.plain.ok && !trial.checked.ok, "with TBI off the tag makes it no address at all");
+  e.require(trial.ignored.ok && trial.ignored.value == trial.plain.value,
+            "with TBI on it reads the same byte: bits 63..56 did not choose the root, bit 55 did");
+}
+
+void bit_55(Evidence& e) {
+  const Result<void*> object = kmalloc(8);
+  if (!e.require_value(object, "kmalloc(8)")) return;
+  *static_cast<u8*>(object.value()) = 0x17;
+  const VirtAddr high = VirtAddr::of(object.value());
+  require_bit_55_decides(e, "high", high, try_tag(high, arch::ProbeKind::load8));
+  kfree(object.value());
+
+  Result<AddressSpace> space = space_with_last_page();
+  if (!e.require_value(space, "a user space with one page")) return;
+  const ActiveSpace active(space.value());
+  const VirtAddr low(current_layout().region(RegionKind::user).last);
+  if (!arch::probe_user_store(low, 1, 0x71).ok) return void(e.require(false, "a byte stored there"));
+  require_bit_55_decides(e, "low ", low, try_tag(low, arch::ProbeKind::user_load));
+}
+
+/// Runs /bin/attack HOW VA and requires that it was killed for a right it does not have.
+void require_killed(Evidence& e, std::string_view how, VirtAddr va) {
+  const Result<CpioEntry> file = find_in_cpio(the_system().initramfs, "/bin/attack");
+  if (!e.require_value(file, "/bin/attack is in the initramfs")) return;
+  BufferWriter<32> address;
+  print(address, "{}", va);
+  const std::array<std::string_view, 2> arguments{how, address.text()};
+  Program program;
+  if (!e.require(program.load(file.value().data, "attack", arguments).has_value(), "it loads")) return;
+  const ProgramEnd end = program.run();
+  BufferWriter<128> what;
+  print(what, "EL0 {} at {}: {}", how, va, end.fault);
+  e.require(end.how == ProgramEnd::How::killed && end.fault.kind() == arch::FaultKind::permission &&
+                end.fault.address() == va,
+            what.text());
+}
+
+void two_privilege_levels(Evidence& e) {
+  const Result<void*> object = kmalloc(64);
+  if (!e.require_value(object, "kmalloc(64): a kernel page that is mapped")) return;
+  auto& byte = *static_cast<volatile u8*>(object.value());
+  byte = 0x3c;
+  const VirtAddr va = VirtAddr::of(object.value());
+  e.require(arch::probe(va, arch::ProbeKind::load8).ok, "EL1 can read it");
+  for (std::string_view how : {"load", "store", "jump"}) require_killed(e, how, va);
+  e.require(byte == 0x3c, "the kernel lives, and its byte is unchanged");
+  kfree(object.value());
+}
 
 void sizes(Evidence& e) {
   for (const arch::Granule granule : arch::kGranules) {
@@ -28,6 +200,10 @@ void sizes(Evidence& e) {
 }
 
 constexpr TourStop kStops[] = {
+    {"A1", "TTBR0 serves the low half and TTBR1 the high half, each with tables of its own", two_roots},
+    {"A2", "Between the halves lies a hole: its addresses are invalid by their top bits alone", the_hole},
+    {"A3", "Bit 55 chooses the root, so a tagged pointer still picks the right half", bit_55},
+    {"A4", "EL0 cannot touch the kernel half although it is mapped", two_privilege_levels},
     {"A5", "The page size, the levels and the address bits are a choice, and the layout follows from it",
      sizes},
 };

@@ -14,6 +14,7 @@
 #include "mm/kernel/vmalloc.h"
 #include "mm/layout/layout.h"
 #include "mm/slab/kmalloc.h"
+#include "mm/user/address_space.h"
 
 namespace meridian {
 namespace {
@@ -141,12 +142,96 @@ void image_high_and_low(Evidence& e) {
   e.require(through_alias == written, "both addresses reach the same memory");
 }
 
+constexpr UserRange kBuffer{UserAddr(0x1000'0000), 8 * kPageSize};
+constexpr UserRange kOtherBuffer{UserAddr(0x2000'0000), 8 * kPageSize};
+
+UserRange page_of(const UserRange& buffer, u64 i) {
+  return {buffer.start() + i * kPageSize, kPageSize};
+}
+
+/// Two buffers of one program that grow in turns, as a program's memory does.
+Result<void> grow_in_turns(AddressSpace& space) {
+  for (u64 i = 0; i < kBuffer.size() / kPageSize; ++i) {
+    TRY(space.map_new(page_of(kBuffer, i), kUserData));
+    TRY(space.map_new(page_of(kOtherBuffer, i), kUserData));
+  }
+  return {};
+}
+
+void user_memory_is_scattered(Evidence& e) {
+  constexpr usize kPages = kBuffer.size() / kPageSize;
+  Result<AddressSpace> space = AddressSpace::create();
+  if (!e.require_value(space, "an address space")) return;
+  if (!e.require(grow_in_turns(space.value()).has_value(), "two user buffers of 8 pages")) return;
+  const Result<void*> object = kmalloc(kPages * kPageSize);
+  if (!e.require_value(object, "kmalloc(32 KiB)")) return;
+
+  ListedFrames user;
+  for (usize i = 0; i < kPages; ++i) {
+    const Result<Translation> seen = space.value().translate(kBuffer.start() + i * kPageSize);
+    if (!seen.has_value() || !user.push(Frame::containing(seen.value().pa))) break;
+  }
+  const ListedFrames kernel = frames_behind(object.value(), kPages);
+  show_frames(e, "user buffer", {user.begin(), user.size()});
+  show_frames(e, "kmalloc    ", {kernel.begin(), kernel.size()});
+  e.require(user.size() == kPages && !are_contiguous({user.begin(), user.size()}),
+            "neighbours in the user buffer are frames that are not neighbours");
+  e.require(kernel.size() == kPages && are_contiguous({kernel.begin(), kernel.size()}),
+            "kmalloc's 8 pages are 8 frames in a row");
+  kfree(object.value());
+}
+
+/// Shows who owns a frame, and returns it.
+FrameOwner show_owner(Evidence& e, const char* when, Frame frame) {
+  const FrameState state = frame_state(frame);
+  e.show("{:<20} PFN {:x}: {}", when, frame.number(), name_of(state.owner));
+  return state.owner;
+}
+
+bool is_free(FrameOwner owner) { return owner == FrameOwner::free || owner == FrameOwner::cached; }
+
+/// Maps the second page of kBuffer (the first keeps the tables there) and says which frame it got.
+Result<Frame> map_second_page(AddressSpace& space) {
+  TRY(space.map_new(page_of(kBuffer, 1), kUserData));
+  return Frame::containing(TRY(space.translate(page_of(kBuffer, 1).start())).pa);
+}
+
+void mapped_is_not_allocated(Evidence& e) {
+  Result<AddressSpace> created = AddressSpace::create();
+  if (!e.require_value(created, "an address space")) return;
+  AddressSpace& space = created.value();
+  if (!e.require(space.map_new(page_of(kBuffer, 0), kUserData).has_value(), "its first page")) return;
+  const Result<Frame> taken = map_second_page(space);
+  if (!e.require_value(taken, "its second page")) return;
+  const Frame frame = taken.value();
+  const bool returned = space.unmap(page_of(kBuffer, 1)).has_value();
+
+  const VirtAddr alias = VirtAddr::of(linear_map.pointer(frame));
+  const bool was_free = is_free(show_owner(e, "before", frame));
+  const Result<PhysAddr> mmu = arch::at_translate(alias, arch::Access::write, arch::El::el1);
+  e.require(returned && was_free, "nobody owns the frame");
+  e.require(mmu.has_value() && mmu.value() == frame.address(),
+            "yet the linear map has it: the MMU would let the kernel write there");
+
+  const Result<Frame> again = map_second_page(space);
+  if (!e.require_value(again, "a page for the program")) return;
+  const bool is_user = show_owner(e, "while it is mapped", again.value()) == FrameOwner::user;
+  e.require(again.value() == frame && is_user, "the program got that very frame");
+  const bool unmapped = space.unmap(page_of(kBuffer, 1)).has_value();
+  const bool free_again = is_free(show_owner(e, "after unmap", frame));
+  e.require(unmapped && free_again, "and it is free again, mapped linearly all the while");
+}
+
 constexpr TourStop kStops[] = {
     {"C1", "The kernel half maps physical memory at a constant offset: __va and __pa are one subtraction",
      constant_offset},
     {"C2", "The hardware still walks the tables for a linear address", walked_all_the_same},
     {"C3", "__pa is valid for linear addresses only", only_for_linear_addresses},
+    {"C4", "User memory is not linear: neighbours in virtual addresses are scattered frames",
+     user_memory_is_scattered},
     {"C5", "The kernel image is linked high and loaded low", image_high_and_low},
+    {"C6", "Mapping in advance reserves nothing: a linear-mapped frame is free until someone takes it",
+     mapped_is_not_allocated},
 };
 
 }  // namespace

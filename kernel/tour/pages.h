@@ -10,7 +10,7 @@
 namespace meridian {
 
 /// More pages than a stop lists.
-inline constexpr usize kMaxListedPages = 64;
+inline constexpr usize kMaxListedPages = 32;
 using ListedFrames = FixedVector<Frame, kMaxListedPages>;
 
 /// The frames behind the first pages of a kernel buffer; shorter where a page has no translation.
