@@ -25,6 +25,8 @@ void write_other_registers() {
   hw::write_tpidr_el0(0);
   hw::write_tpidrro_el0(0);
   hw::isb();
+  // From then on exceptions set it too (SCTLR_EL1.SPAN is 0).
+  if (IdAa64Mmfr1(hw::read_id_aa64mmfr1_el1()).has_pan()) hw::set_pan();
 }
 
 /// What was written must be what counts: a field that this CPU does not have would read back as 0.

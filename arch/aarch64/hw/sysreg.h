@@ -118,6 +118,11 @@ inline void mask_irqs() { asm volatile("msr daifset, #2" : : : "memory"); }
 inline void unmask_irqs() { asm volatile("msr daifclr, #2" : : : "memory"); }
 inline void mask_all() { asm volatile("msr daifset, #15" : : : "memory"); }
 
+/// Sets PSTATE.PAN, so that this CPU cannot reach user pages with EL1's own rights. Only for a CPU
+/// that has it (ID_AA64MMFR1_EL1.PAN). It is MSR PAN, #1, which an Armv8.0 assembler does not know
+/// by name.
+inline void set_pan() { asm volatile(".inst 0xd500419f" : : : "memory"); }
+
 inline void wfi() { asm volatile("wfi" : : : "memory"); }
 inline void wfe() { asm volatile("wfe" : : : "memory"); }
 inline void sev() { asm volatile("sev" : : : "memory"); }
