@@ -34,9 +34,8 @@ constexpr bool can_be_leaf(Level level) {
   return level == Level::L3 || (level != Level::L0 && entry_span(level) <= 1_GiB);
 }
 
-/// How many neighbouring leaves of `level`, aligned, the Contiguous bit may join; 1 where it may
-/// not be used (Arm ARM D8.7, "Caching and contiguous"; at L1 the granules differ, so it stays
-/// unused there).
+/// How many neighbouring leaves of `level`, aligned, the Contiguous bit may join; 1 where it is not
+/// used (Arm ARM D8, "The Contiguous bit"; L1 blocks are large enough without).
 constexpr usize contiguous_group(Level level) {
   if (!can_be_leaf(level) || level == Level::L1) return 1;
   static_assert(kPageSize == 4_KiB || kPageSize == 16_KiB || kPageSize == 64_KiB);

@@ -66,7 +66,7 @@ constexpr bool is_device(MemoryType type) {
 }
 
 /// Cached memory is shared by all CPUs (the inner shareable domain). Memory that no cache holds is
-/// outer shareable whatever SH says (Arm ARM B2.10, "Memory types and attributes"), and an AT
+/// outer shareable whatever SH says (Arm ARM B2, "Memory types and attributes"), and an AT
 /// instruction reports it so; the descriptor says the same.
 constexpr Shareability shareability_of(MemoryType type) {
   return type == MemoryType::normal ? Shareability::inner : Shareability::outer;
