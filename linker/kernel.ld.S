@@ -84,11 +84,11 @@ SECTIONS {
         __rela_start = .;
         *(.rela .rela.*)
         __rela_end = .;
-        . = ALIGN(PAGE_SIZE);
-        __rodata_end = .;
     } :rodata
+    . = ALIGN(PAGE_SIZE);               /* outside: padding inside would read as relocations */
+    __rodata_end = .;
 
-    .data : {
+    .data : AT(ADDR(.data) - IMAGE_LINK_BASE + ELF_LOAD_ADDRESS) {
         __data_start = .;
         *(.data .data.*)
         . = ALIGN(PAGE_SIZE);           /* the Image file ends here, on a page */
