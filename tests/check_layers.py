@@ -87,7 +87,7 @@ def arch_header_path(name):
 
 def check_test_include(path, name):
     """Tests may include what they test, but an architecture only where it is what they test."""
-    if not name.startswith("arch/"):
+    if not name.startswith(f"{ARCH}/"):
         return None
     if path.startswith("tests/kernel/"):
         allowed = path.startswith("tests/kernel/arch/")
