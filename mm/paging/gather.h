@@ -74,8 +74,9 @@ class StaleRanges {
 };
 
 /// One for each unmap, or one for many of the same address space (`Mapper::unmap(range, gather)`, or
-/// merge()). The caller may hold it as long as it likes, and must not reuse the addresses or the frames
-/// before it is flushed.
+/// merge()). Until it is flushed, neither the addresses nor the frames may be used again; and if the space
+/// is Sharing::exclusive nothing new may be mapped in it, since that could link a new table where a TLB
+/// still knows the old one.
 template <typename Store, Tlb T>
 class [[nodiscard]] Gather {
  public:

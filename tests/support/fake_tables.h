@@ -55,13 +55,35 @@ class TableMemory {
   }
 
   /// The words of the table at physical address `pa`; throws if it is not allocated.
-  u64* words(u64 pa) { return &words_[index(pa) * kWords]; }
+  u64* words(u64 pa) {
+    ++accesses_;
+    return &words_[index(pa) * kWords];
+  }
+  const u64* peek(u64 pa) const { return &words_[index(pa) * kWords]; }
+  /// How often words() was called.
+  u64 accesses() const { return accesses_; }
+
+  /// The number of a table among all that the arena has room for.
+  usize index(u64 pa) const {
+    if (!is_table(pa)) throw std::logic_error("not an allocated table");
+    return (pa - kBase) / kPageSize;
+  }
+  usize capacity() const { return used_.size(); }
   bool is_table(u64 pa) const {
     return pa >= kBase && (pa - kBase) / kPageSize < used_.size() &&
            used_[(pa - kBase) / kPageSize] && pa % kPageSize == 0;
   }
 
   usize in_use() const { return in_use_; }
+
+  /// The first `words` words of every table that is allocated, to compare with later.
+  std::vector<u64> contents(usize words = kWords) const {
+    std::vector<u64> all;
+    all.reserve(in_use_ * words);
+    for (usize i = 0; i < used_.size(); ++i)
+      if (used_[i]) all.insert(all.end(), &words_[i * kWords], &words_[i * kWords] + words);
+    return all;
+  }
 
   /// The k-th allocation from now on fails, counting from 1; the others succeed. 0: none fails.
   void fail_allocation(u64 k) { fail_at_ = k == 0 ? 0 : attempts_ + k; }
@@ -74,10 +96,6 @@ class TableMemory {
 
  private:
   Frame frame(usize i) const { return Frame(PhysAddr(kBase + i * kPageSize)); }
-  usize index(u64 pa) const {
-    if (!is_table(pa)) throw std::logic_error("not an allocated table");
-    return (pa - kBase) / kPageSize;
-  }
   void poison(usize i) {
     for (usize word = 0; word < kWords; ++word) words_[i * kWords + word] = kPoison;
   }
@@ -85,7 +103,7 @@ class TableMemory {
   std::unique_ptr<u64[]> words_;
   std::vector<bool> used_;
   usize in_use_ = 0, last_freed_ = 0;
-  u64 attempts_ = 0, fail_at_ = 0, failures_ = 0;
+  u64 accesses_ = 0, attempts_ = 0, fail_at_ = 0, failures_ = 0;
 };
 
 /// A TableStore of `Entry`s.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
+#include <utility>
 
 namespace meridian::model {
 namespace {
@@ -49,6 +51,7 @@ const char* name_of(Fault fault) {
   switch (fault) {
     case Fault::reserved_encoding: return "reserved encoding";
     case Fault::conflicting_leaves: return "conflicting leaves";
+    case Fault::conflicting_links: return "conflicting links";
     case Fault::broken_group: return "broken contiguous group";
     case Fault::table_reachable: return "freed table reachable";
     case Fault::table_shared: return "table linked twice";
@@ -60,7 +63,7 @@ const char* name_of(Fault fault) {
 }
 
 ModelMmu::ModelMmu(TableMemory& memory, const Decoder& decoder)
-    : memory_(memory), decoder_(decoder) {
+    : memory_(memory), decoder_(decoder), tables_(memory.capacity()) {
   memory_.on_free = [this](u64 table) { before_free(table); };
 }
 
@@ -92,68 +95,57 @@ void ModelMmu::add_space(u64 root, unsigned asid) {
 
 void ModelMmu::retire_space(unsigned asid) {
   look();
-  for (auto& [table, state] : tables_)
-    std::erase_if(state.positions, [&](const Position& p) { return p.space->asid == asid; });
-  std::erase_if(tables_, [](const auto& entry) { return entry.second.positions.empty(); });
+  for (Table& table : tables_)
+    std::erase_if(table.positions, [&](const Position& p) { return p.space->asid == asid; });
   std::erase_if(spaces_, [&](const auto& space) { return space->asid == asid; });
 }
 
-Decoded ModelMmu::decode_at(u64 table, unsigned level, unsigned index) {
-  return decoder_.decode(level, memory_.words(table)[index]);
+Decoded ModelMmu::decode_at(u64 table, unsigned level, unsigned index) const {
+  return decoder_.decode(level, memory_.peek(table)[index]);
 }
 
 /// Takes in everything that changed in memory since the last look.
 void ModelMmu::look() {
-  to_look_at_.clear();
-  for (const auto& [table, state] : tables_) to_look_at_.push_back(table);
+  for (Table& table : tables_)
+    if (!table.positions.empty()) look_at(table);
   while (!to_look_at_.empty()) {
-    const u64 table = to_look_at_.back();
+    Table& table = *to_look_at_.back();
     to_look_at_.pop_back();
     look_at(table);
   }
 }
 
-void ModelMmu::look_at(u64 table) {
-  const u64* words = memory_.words(table);
-  std::vector<u64>& seen = tables_.at(table).seen;
-  if (std::equal(seen.begin(), seen.end(), words)) return;
-  const unsigned level = tables_.at(table).positions.front().level;
-  for (unsigned i = 0; i < decoder_.entries(level); ++i) {
-    const u64 old = tables_.at(table).seen[i];
+void ModelMmu::look_at(Table& table) {
+  const u64* words = memory_.peek(table.pa);
+  const unsigned level = table.positions.front().level;
+  const unsigned entries = decoder_.entries(level);
+  if (std::memcmp(table.seen.data(), words, entries * sizeof(u64)) == 0) return;
+  for (unsigned i = 0; i < entries; ++i) {
+    const u64 old = std::exchange(table.seen[i], words[i]);
     if (words[i] == old) continue;
-    tables_.at(table).seen[i] = words[i];
-    touched_.emplace_back(table, i);
+    touched_.emplace_back(table.pa, i);
     if (decoder_.decode(level, old).is != Decoded::Is::invalid) ++unpublished_removals_;
     if (decoder_.decode(level, words[i]).is != Decoded::Is::invalid) ++unpublished_additions_;
-    const std::vector<Position> positions = tables_.at(table).positions;
-    for (const Position& position : positions) cache_entry(position, table, i);
+    for (const Position& position : table.positions) cache_entry(position, table.pa, i);
   }
 }
 
-/// A walk can reach `table` at `position` from now on.
-void ModelMmu::place_table(u64 table, const Position& position) {
-  if (!memory_.is_table(table)) {
-    report(Fault::reserved_encoding, position.base, "a link to " + hex(table) + ", not a table");
+/// A walk can reach the table at `pa` at `position` from now on.
+void ModelMmu::place_table(u64 pa, const Position& position) {
+  if (!memory_.is_table(pa)) {
+    report(Fault::reserved_encoding, position.base, "a link to " + hex(pa) + ", not a table");
     return;
   }
-  auto [found, is_new] = tables_.try_emplace(table);
-  Table& state = found->second;
-  if (is_new) state.seen.assign(TableMemory::kWords, 0);
-  auto& positions = state.positions;
-  if (std::find(positions.begin(), positions.end(), position) != positions.end()) return;
-  if (!positions.empty()) {
-    report(Fault::table_shared, position.base, hex(table) + " is also reached at another place");
-    return;  // one report; the model goes on as if it were not there
+  Table& table = table_at(pa);
+  if (!table.positions.empty()) {
+    if (table.positions.front() != position)
+      report(Fault::table_shared, position.base, hex(pa) + " is also reached at another place");
+    return;  // the model goes on as if it were at the first only
   }
-  positions.push_back(position);
-  to_look_at_.push_back(table);
-}
-
-void ModelMmu::displace_table(u64 table, const Position& position) {
-  const auto found = tables_.find(table);
-  if (found == tables_.end()) return;
-  std::erase(found->second.positions, position);
-  if (found->second.positions.empty()) tables_.erase(found);
+  table.pa = pa;
+  table.seen.assign(TableMemory::kWords, 0);
+  table.positions.push_back(position);
+  to_look_at_.push_back(&table);
 }
 
 void ModelMmu::cache_entry(const Position& position, u64 table, unsigned index) {
@@ -193,6 +185,8 @@ void ModelMmu::cache_link(const Position& position, unsigned index, u64 next) {
   const u64 base = position.base + index * decoder_.span(position.level);
   std::vector<u64>& links = position.space->links[position.level][base];
   if (std::find(links.begin(), links.end(), next) != links.end()) return;
+  if (!links.empty())
+    report(Fault::conflicting_links, base, hex(links.back()) + " beside " + hex(next));
   links.push_back(next);
   place_table(next, {position.space, position.level + 1, base});
 }
@@ -223,20 +217,17 @@ void ModelMmu::check_conflicts(Space& space, u64 base, const Leaf& leaf) {
   }
 }
 
-void ModelMmu::before_free(u64 table) {
+void ModelMmu::before_free(u64 pa) {
   look();
-  const auto found = tables_.find(table);
-  if (found == tables_.end()) return;
-  const std::vector<Position> positions = found->second.positions;
-  for (const Position& position : positions) {
+  Table& table = table_at(pa);
+  for (const Position& position : table.positions) {
     report(Fault::table_reachable, position.base,
-           hex(table) + " of level " + std::to_string(position.level));
+           hex(pa) + " of level " + std::to_string(position.level));
     // From here on as if it had been invalidated, so that the report is not repeated for ever.
-    if (position.level == decoder_.first_level) continue;
-    auto& links = position.space->links[position.level - 1][position.base];
-    std::erase(links, table);
+    if (position.level != decoder_.first_level)
+      std::erase(position.space->links[position.level - 1][position.base], pa);
   }
-  tables_.erase(table);
+  table.positions.clear();
 }
 
 void ModelMmu::publish() {
@@ -290,7 +281,7 @@ void ModelMmu::forget_links(const Invalidation& invalidation, Space& space) {
         }
         if (live) continue;
         std::erase(links, table);
-        displace_table(table, {&space, level + 1, base});
+        if (memory_.is_table(table)) std::erase(table_at(table).positions, Position{&space, level + 1, base});
       }
     }
     std::erase_if(space.links[level], [](const auto& entry) { return entry.second.empty(); });
@@ -352,8 +343,14 @@ std::vector<Leaf> ModelMmu::walkable_leaves(const Space& space, unsigned level, 
   return found;
 }
 
-Outcomes ModelMmu::outcomes(unsigned asid, u64 va) {
+usize ModelMmu::reachable_tables() {
   look();
+  return static_cast<usize>(std::count_if(
+      tables_.begin(), tables_.end(), [](const Table& table) { return !table.positions.empty(); }));
+}
+
+Outcomes ModelMmu::outcomes(unsigned asid, u64 va) {
+  if (memory_.accesses() != settled_) look();
   Outcomes outcomes;
   for (const auto& space : spaces_) {
     for (unsigned level = 0; level < 4; ++level) {
@@ -405,10 +402,10 @@ void ModelMmu::check_group(const Position& position, u64 table, unsigned index) 
 
 void ModelMmu::end_deferred_operation() {
   look();
-  for (const auto& [table, index] : touched_) {
-    const auto found = tables_.find(table);
-    if (found == tables_.end()) continue;
-    for (const Position& position : found->second.positions) check_group(position, table, index);
+  settled_ = memory_.accesses();
+  for (const auto& [pa, index] : touched_) {
+    if (!memory_.is_table(pa)) continue;
+    for (const Position& position : table_at(pa).positions) check_group(position, pa, index);
   }
   touched_.clear();
 }

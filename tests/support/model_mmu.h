@@ -17,7 +17,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "fake_tables.h"
@@ -71,6 +70,7 @@ class Decoder {
 enum class Fault : u8 {
   reserved_encoding,       // an entry that the manual forbids
   conflicting_leaves,      // two translations of one address that differ in more than rights: no BBM
+  conflicting_links,       // two tables at one place, so that a walk may take either
   broken_group,            // the contiguous bit on entries that are not a proper group
   table_reachable,         // a table was freed that a TLB may still walk to
   table_shared,            // one table is linked in two places
@@ -126,6 +126,9 @@ class ModelMmu {
   /// The same for one that promised less: it leaves stores that somebody will publish later.
   void end_deferred_operation();
 
+  /// How many tables a walk may reach, the roots among them, also through links that are only cached.
+  usize reachable_tables();
+
   const std::vector<Report>& reports() const { return reports_; }
   bool has(Fault fault) const;
   void clear_reports() { reports_.clear(); }
@@ -140,9 +143,11 @@ class ModelMmu {
     u64 base;  // the first address that the table covers
     friend bool operator==(const Position&, const Position&) = default;
   };
+  /// What the model knows of one table of the arena. Without a position, no walk reaches it.
   struct Table {
-    std::vector<u64> seen;  // its words when the model last looked
+    u64 pa = 0;
     std::vector<Position> positions;
+    std::vector<u64> seen;  // its words when the model last looked
   };
   struct Invalidation {
     bool all;
@@ -153,11 +158,11 @@ class ModelMmu {
   };
 
   void report(Fault fault, u64 va, const std::string& text);
+  Table& table_at(u64 pa) { return tables_[memory_.index(pa)]; }
   void look();
-  void look_at(u64 table);
+  void look_at(Table& table);
   void place_table(u64 table, const Position& position);
-  void displace_table(u64 table, const Position& position);
-  void cache_entry(const Position& position, u64 table, unsigned index);
+    void cache_entry(const Position& position, u64 table, unsigned index);
   void cache_link(const Position& position, unsigned index, u64 next);
   void cache_leaf(Space& space, u64 base, const Leaf& leaf);
   void check_conflicts(Space& space, u64 base, const Leaf& leaf);
@@ -169,15 +174,16 @@ class ModelMmu {
   std::vector<u64> parents(const Space& space, unsigned level, u64 base) const;
   std::vector<Leaf> walkable_leaves(const Space& space, unsigned level, u64 base);
   Leaf leaf_in_group(unsigned level, const Leaf& leaf, unsigned from, unsigned to) const;
-  Decoded decode_at(u64 table, unsigned level, unsigned index);
+  Decoded decode_at(u64 table, unsigned level, unsigned index) const;
 
   TableMemory& memory_;
   const Decoder& decoder_;
   std::vector<std::unique_ptr<Space>> spaces_;
-  std::unordered_map<u64, Table> tables_;
+  std::vector<Table> tables_;  // by TableMemory::index()
   std::vector<Invalidation> pending_;
   std::vector<std::pair<u64, unsigned>> touched_;  // entries changed in this operation
-  std::vector<u64> to_look_at_;
+  std::vector<Table*> to_look_at_;
+  u64 settled_ = ~u64{0};  // the memory's accesses() when nothing was left to look at
   usize unpublished_removals_ = 0, unpublished_additions_ = 0;
   std::vector<Report> reports_;
 };

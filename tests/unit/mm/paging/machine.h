@@ -66,7 +66,7 @@ struct Machine {
         decoder(Space::decoder()),
         mmu(tables, decoder),
         root(tables.new_root()),
-        mapper(root, Space::geometry(), tables, TheTlb(model::ModelTlb(mmu, kReach, kAsid))) {
+        mapper(root, Space::geometry(), tables, tlb()) {
     mmu.add_space(root.address().value(), kAsid);
   }
 
@@ -91,6 +91,8 @@ struct Machine {
     const model::Outcomes outcomes = mmu.outcomes(kAsid, va);
     return outcomes.hits.size() == 1 ? outcomes.hits[0].leaf : model::Leaf{};
   }
+
+  TheTlb tlb() { return TheTlb(model::ModelTlb(mmu, kReach, kAsid)); }
 
   Store tables;
   decltype(Space::decoder()) decoder;

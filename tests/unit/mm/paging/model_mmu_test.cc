@@ -324,6 +324,13 @@ TEST_F(ByHand, ALiveTableMustNotBeFreed) {
   EXPECT_THROW(tables_.free_table(frame(l3_)), std::logic_error);
 }
 
+/// A link changed from one table to another without a break: a walk may take either.
+TEST_F(ByHand, ALinkToAnotherTableIsAConflict) {
+  word(l2_, 0) = tables_.new_root().address().value() | 3;
+  mmu_.publish();
+  EXPECT_TRUE(mmu_.has(Fault::conflicting_links));
+}
+
 TEST_F(ByHand, ATableInTwoPlacesIsTold) {
   word(l2_, 9) = l3_ | 3;
   mmu_.publish();
