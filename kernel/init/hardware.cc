@@ -7,6 +7,7 @@
 #include "kernel/console/console.h"
 #include "kernel/init/stages.h"
 #include "kernel/log/log.h"
+#include "mm/image.h"
 #include "mm/kernel/linear_map.h"
 #include "mm/layout/layout.h"
 
@@ -21,8 +22,16 @@ std::span<const std::byte> tree_bytes(const BootInfo& boot) {
 void print_banner(const System& system) {
   print(console(), "Meridian on {}, entered at EL{}, layout {}\n", arch::cpu_name(),
         system.boot.entry_level, current_layout().name);
-  if (!system.boot.uart_in_tree)
-    log("console", "the device tree has no PL011: trying the one at {}", system.boot.uart_phys);
+}
+
+/// What boot has mapped so far, and where.
+void log_early_map(const BootInfo& boot) {
+  log_mapping("image", boot.image_phys.start(), boot.image, "text {} r-x, rodata {} r--, data {} rw-",
+              Bytes{image_text().size()}, Bytes{image_rodata().size()}, Bytes{image_data().size()});
+  log_mapping("tree", boot.tree_phys.start(), boot.tree, "device tree, {} r--",
+              Bytes{boot.tree_phys.size()});
+  log_mapping("uart", boot.uart_phys, boot.uart, "{}",
+              boot.uart_in_tree ? "PL011 rw-" : "not in the device tree: the usual one is tried");
 }
 
 /// The interrupt must be that of the UART which is the console.
@@ -37,7 +46,9 @@ Result<void> use_key_interrupt(const System& system) {
 void start_console(System& system) {
   console().attach(arch::start_uart(system.boot.uart));
   arch::install_vectors();
+  arch::unmask_system_errors();
   print_banner(system);
+  log_early_map(system.boot);
 }
 
 void read_device_tree(System& system) {
@@ -85,7 +96,7 @@ void find_initramfs(System& system) {
     return;
   }
   system.initramfs = {linear_map.pointer<const std::byte>(where.start()), where.size()};
-  log("initramfs", "{} at {}", Bytes{where.size()}, where.start());
+  log_mapping("initramfs", where.start(), start.value(), "{}", Bytes{where.size()});
 }
 
 }  // namespace meridian

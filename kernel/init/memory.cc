@@ -149,8 +149,8 @@ void map_memory(System& system) {
     if (!mapped.has_value()) stop_for_memory(system, mapped.error());
   }
   kernel_space().start(system.boot.kernel_root);
-  log("linear", "{} to {}  {} of physical memory", linear_map.virt().start(),
-      linear_map.virt().last(), Bytes{linear_map.virt().size()});
+  log_mapping("linear", linear_map.phys().start(), linear_map.virt().start(), "{} of addresses rw-",
+              Bytes{linear_map.virt().size()});
 }
 
 void start_allocators(System& system) {

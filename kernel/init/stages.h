@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernel/init/system.h"
+#include "kernel/log/log.h"
 
 namespace meridian {
 
@@ -23,6 +24,16 @@ void start_allocators(System& system);
 void start_devices(System& system);
 /// system.initramfs is what the loader put beside us.
 void find_initramfs(System& system);
+
+/// One line of what is mapped where: log_mapping("uart", pa, va, "PL011 rw-").
+template <typename... Args>
+void log_mapping(std::string_view topic, PhysAddr pa, VirtAddr va,
+                 FormatString<std::type_identity_t<Args>...> format, const Args&... args) {
+  BufferWriter<kLogLineSize> text;
+  print(text, "{} at {}  ", pa, va);
+  print<Args...>(text, format, args...);
+  log_line(topic, text.text());
+}
 
 /// Ends a boot that cannot go on for a reason that is not ours: one line, then power off with a failure
 /// status.

@@ -12,6 +12,9 @@ namespace meridian::arch {
 inline void mask_interrupts() { hw::mask_irqs(); }
 inline void unmask_interrupts() { hw::unmask_irqs(); }
 
+/// System errors (SError: a write that failed somewhere on its way) are reported from now on.
+inline void unmask_system_errors() { hw::write_daif(hw::read_daif() & ~hw::kDaifSError); }
+
 /// Runs with interrupts masked, on the CPU that took the interrupt.
 using IrqHandler = void (*)();
 
