@@ -44,8 +44,13 @@ const Entry* find_call(u32 number) {
 }
 
 constinit std::array<std::atomic<u64>, kSyscallNumbers + 1> counts{};
+constinit std::atomic<SyscallObserver> observer_of_calls{nullptr};
 
 }  // namespace
+
+void observe_syscalls(SyscallObserver observer) {
+  observer_of_calls.store(observer, std::memory_order_release);
+}
 
 SyscallCount syscall_count(u32 number) {
   CHECK(number <= kSyscallNumbers);
@@ -69,6 +74,9 @@ void handle_syscall(arch::TrapFrame& frame) {
   CHECK(caller != nullptr);
   Syscall call{*caller, {}};
   for (usize i = 0; i < call.x.size(); ++i) call.x[i] = frame.x[i];
+  const SyscallObserver observer = observer_of_calls.load(std::memory_order_relaxed);
+  if (observer != nullptr) [[unlikely]]
+    observer(call);
   arch::unmask_interrupts();  // a call may take long; the way back masks them again
   frame.x[0] = entry->function(call).raw();
 }

@@ -20,6 +20,11 @@ struct Syscall {
   i32 integer(usize i) const { return static_cast<i32>(x[i]); }
 };
 
+/// Whoever wants to see each call as it comes in, before it is carried out; nullptr ends that. One
+/// observer at a time. (The tour looks at the translation registers from inside a call.)
+using SyscallObserver = void (*)(const Syscall&);
+void observe_syscalls(SyscallObserver observer);
+
 /// Numbers from here on are counted as one.
 inline constexpr u32 kSyscallNumbers = 512;
 
