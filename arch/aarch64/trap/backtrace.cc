@@ -54,6 +54,23 @@ void print_chain(Writer& out, u64 fp) {
   }
 }
 
+/// The first byte of the function that `address` lies in.
+u64 function_of(u64 address) {
+  const std::optional<SymbolPlace> place = find_symbol(address);
+  return place.has_value() ? address - place->offset : 0;
+}
+
+/// Is x30 still the way back, and in no frame record? So it is in a function that has made none (a
+/// leaf, or one that was just entered) and after a jump to what is no function. Once a function has
+/// called another, its x30 points into itself.
+bool x30_is_the_only_way_back(const TrapFrame& frame) {
+  const u64 back = frame.x[30];
+  const ProbeResult recorded = probe(VirtAddr(frame.x[29]) + sizeof(u64), ProbeKind::load64);
+  if (recorded.ok && recorded.value == back) return false;
+  const u64 caller = function_of(back - 1);
+  return caller != 0 && caller != function_of(frame.elr);
+}
+
 }  // namespace
 
 /// Not hw::read_fp(): that would not make the compiler give this function a frame of its own.
@@ -64,10 +81,7 @@ void print_chain(Writer& out, u64 fp) {
 void print_backtrace(Writer& out, const TrapFrame& frame) {
   if (frame.from_user()) return;
   print(out, "    {}\n", CodeAddress{frame.elr});
-  const Esr esr(frame.esr);
-  // A jump to nowhere has made no frame of its own, but left its return address.
-  const bool jumped = esr.is_instruction_abort() || esr.ec() == ExceptionClass::pc_alignment;
-  if (jumped) print(out, "    {}\n", ReturnAddress{frame.x[30]});
+  if (x30_is_the_only_way_back(frame)) print(out, "    {}\n", ReturnAddress{frame.x[30]});
   print_chain(out, frame.x[29]);
 }
 
