@@ -50,12 +50,8 @@ Result<void> try_vunmap(VirtAddr memory);
 /// Errc::not_mapped; Errc::not_canonical outside the kernel half.
 Result<Frame> vmalloc_to_frame(const volatile void* address);
 
-/// Every kernel stack has this size and twice the alignment: an SP that ran over the end has the
-/// bit `kKernelStackSize` set, and points into unmapped pages.
-inline constexpr u64 kKernelStackSize = 16_KiB;
-
-/// A new stack: its lowest address is `start()`, SP begins at `end()`. Unmapped below (16 KiB) and
-/// above.
+/// A new kernel stack: its lowest address is `start()`, SP begins at `end()`. Unmapped below (as
+/// much again) and above.
 Result<VirtRange> alloc_kernel_stack();
 /// Gives back what alloc_kernel_stack() gave. CHECKs that it is one; nobody may be running on it.
 void free_kernel_stack(VirtRange stack);

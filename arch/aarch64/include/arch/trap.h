@@ -8,12 +8,9 @@
 #include "kernel/lib/format.h"
 #include "kernel/lib/types.h"
 #include "mm/address.h"
+#include "mm/page_size.h"
 
 namespace meridian::arch {
-
-/// A kernel stack's size. It starts on a multiple of twice that, with nothing mapped below: one bit
-/// of SP tells an overflow.
-inline constexpr u64 kKernelStackSize = 16_KiB;
 
 /// Every general register of the interrupted code, as vectors.S stores them on the kernel stack and
 /// loads them again on the way back. `sp` is SP_EL0 if EL0 was interrupted; for EL1 it is what SP
