@@ -8,7 +8,7 @@
 
 PYTHON ?= /usr/bin/python3
 CROSS  ?= aarch64-linux-gnu-
-BUILD  := build
+BUILD  ?= build
 
 # One job a processor, unless the person asked for another number.
 ifeq ($(MAKELEVEL),0)
@@ -25,6 +25,7 @@ say  = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 # How the machine is started. Each means the same to every target that starts one; qemu/README.md
 # lists them with their values.
 export MEM CPUS CPU GIC EL LAYOUT RUN APPEND INITRD KERNEL DTB ICOUNT POISON GDB TIMEOUT TOUR QEMU_ARGS
+export BUILD CROSS
 export PYTHONDONTWRITEBYTECODE = 1
 
 .PHONY: all

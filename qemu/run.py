@@ -22,6 +22,7 @@ import tempfile
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(TOP, os.environ.get("BUILD") or "build")
 
 KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
 
@@ -121,7 +122,7 @@ class Machine:
         self.level = self._choice("EL", "1", ("1", "2"))
         self.gic = self._choice("GIC", "3", ("2", "3"))
         self.ram = self._ram()
-        self.kernel = readable("KERNEL", env("KERNEL", os.path.join(TOP, "build/kernel/Image")))
+        self.kernel = readable("KERNEL", env("KERNEL", os.path.join(BUILD, "kernel/Image")))
         self.commands = self._commands()
         self.batch = bool(self.commands)
 
@@ -198,7 +199,7 @@ class Machine:
     def _initrd_arguments(self):
         """INITRD=none leaves it out; without INITRD, the project's own is taken if it was built."""
         initrd = env("INITRD")
-        default = os.path.join(TOP, "build/initramfs.cpio")
+        default = os.path.join(BUILD, "initramfs.cpio")
         if initrd == "none" or (not initrd and not os.path.exists(default)):
             return []
         return ["-initrd", readable("INITRD", initrd or default)]

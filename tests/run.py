@@ -20,13 +20,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-OUTPUT = os.path.join(TOP, "build/test-results")
+BUILD = os.environ.get("BUILD") or "build"
+OUTPUT = os.path.join(TOP, BUILD, "test-results")
 CORES = len(os.sched_getaffinity(0))
 MAKE = os.environ.get("MAKE", "make")
 
-IMAGE = "build/kernel/Image"
-TEST_IMAGE = "build/test/Image"
-UNIT_TESTS = "build/unit/unit_tests"
+IMAGE = f"{BUILD}/kernel/Image"
+TEST_IMAGE = f"{BUILD}/test/Image"
+UNIT_TESTS = f"{BUILD}/unit/unit_tests"
 
 TIMED_OUT = 124  # run.py's exit status
 UNIT_TESTS_SECONDS = 240
@@ -179,7 +180,7 @@ def kernel_part(_):
         plain = {name: "" for name in ("APPEND", "CPU", "CPUS", "DTB", "EL", "GDB", "GIC", "ICOUNT", "LAYOUT",
                                        "MEM", "POISON", "QEMU_ARGS")}
         return run([sys.executable, "qemu/run.py"], **{**plain, **machine}, RUN="selftest",
-                   KERNEL=TEST_IMAGE, INITRD="build/test-initramfs.cpio", TIMEOUT=str(KERNEL_TESTS_SECONDS))
+                   KERNEL=TEST_IMAGE, INITRD=f"{BUILD}/test-initramfs.cpio", TIMEOUT=str(KERNEL_TESTS_SECONDS))
 
     with ThreadPoolExecutor(CORES) as pool:
         machines = KERNEL_TEST_MACHINES

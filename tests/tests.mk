@@ -7,11 +7,23 @@ HOST_CXX ?= g++
 UNIT_TESTS := $(sort $(shell find tests/unit -name '*_test.cc' 2>/dev/null))
 
 # The kernel sources that unit tests need. Most of what they test is in headers; add what is not.
-UNIT_KERNEL_SOURCES := $(wildcard kernel/lib/*.cc arch/aarch64/vmsa/*.cc \
-	arch/aarch64/regs/*.cc kernel/log/symbol_table.cc kernel/devicetree/*.cc kernel/fs/cpio.cc kernel/proc/elf.cc \
-	kernel/init/command_line.cc kernel/shell/args.cc kernel/shell/shell.cc \
-	kernel/shell/line_editor.cc mm/frames/*.cc mm/slab/*.cc mm/kernel/vmalloc*.cc mm/kernel/area_tree.cc \
-	mm/kernel/linear_map.cc)
+UNIT_KERNEL_SOURCES := $(wildcard \
+	arch/aarch64/regs/*.cc \
+	arch/aarch64/vmsa/*.cc \
+	kernel/devicetree/*.cc \
+	kernel/fs/cpio.cc \
+	kernel/init/command_line.cc \
+	kernel/lib/*.cc \
+	kernel/log/symbol_table.cc \
+	kernel/proc/elf.cc \
+	kernel/shell/args.cc \
+	kernel/shell/line_editor.cc \
+	kernel/shell/shell.cc \
+	mm/frames/*.cc \
+	mm/kernel/area_tree.cc \
+	mm/kernel/linear_map.cc \
+	mm/layout/*.cc \
+	mm/slab/*.cc)
 UNIT_SOURCES := $(UNIT_TESTS) $(UNIT_KERNEL_SOURCES) $(wildcard tests/support/*.cc)
 
 # The fake architecture takes the place of arch/aarch64/include; nothing else differs for the code, which

@@ -18,9 +18,10 @@ import pexpect
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RUN_PY = os.path.join(TOP, "qemu/run.py")
-IMAGE = os.path.join(TOP, "build/kernel/Image")
-TEST_IMAGE = os.path.join(TOP, "build/test/Image")
-TEST_INITRAMFS = os.path.join(TOP, "build/test-initramfs.cpio")
+BUILD = os.path.join(TOP, os.environ.get("BUILD") or "build")
+IMAGE = os.path.join(BUILD, "kernel/Image")
+TEST_IMAGE = os.path.join(BUILD, "test/Image")
+TEST_INITRAMFS = os.path.join(BUILD, "test-initramfs.cpio")
 
 PROMPT = "meridian> "
 VARIABLES = ("APPEND CPU CPUS DTB EL GDB GIC ICOUNT INITRD KERNEL LAYOUT MEM POISON QEMU QEMU_ARGS RUN "
