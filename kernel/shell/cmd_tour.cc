@@ -20,8 +20,8 @@ Result<void> cmd_tour(Writer& out, Args& args) {
   return {};
 }
 
-SHELL_COMMAND("tour", "tour [STOP]", "show what is true of virtual memory here, stop by stop", cmd_tour,
-              CommandGroup::checks);
+SHELL_COMMAND("tour", "tour [STOP]", "show what is true of virtual memory here, stop by stop",
+              cmd_tour, CommandGroup::checks);
 
 }  // namespace
 }  // namespace meridian

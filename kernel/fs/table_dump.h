@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+/// Page tables as text, exactly as Linux's kernel_page_tables prints them on arm64: one line for
+/// each run of entries of one level that agree in their attributes, mapped or not, with a heading
+/// where a region of the layout begins and ends.
+#pragma once
+
+#include "kernel/lib/format.h"
+#include "mm/frame.h"
+#include "mm/layout/layout.h"
+
+namespace meridian {
+
+/// The kernel half, below TTBR1's root.
+void print_kernel_tables(Writer& out);
+/// The user half below `root`; it has no regions to head.
+void print_user_tables(Writer& out, Frame root);
+
+}  // namespace meridian
