@@ -14,13 +14,4 @@ void handle_fatal_fault(const arch::TrapFrame& frame, const arch::Fault& fault, 
   panic_power_off();
 }
 
-// Without programs: none of these can happen, or be helped.
-[[gnu::weak]] void handle_syscall(arch::TrapFrame& frame) {
-  handle_fatal_fault(frame, {}, "system call without programs");
-}
-[[gnu::weak]] void handle_user_fault(arch::TrapFrame& frame, const arch::Fault& fault) {
-  handle_fatal_fault(frame, fault, "fault of a program without programs");
-}
-[[gnu::weak]] bool handle_kernel_fault(arch::TrapFrame&, const arch::Fault&) { return false; }
-
 }  // namespace meridian

@@ -16,4 +16,7 @@ void handle_user_fault(arch::TrapFrame& frame, const arch::Fault& fault) {
   program->kill(fault);
 }
 
+/// A program's memory is all there from its start, so there is nothing to provide later.
+bool handle_kernel_fault(arch::TrapFrame&, const arch::Fault&) { return false; }
+
 }  // namespace meridian
