@@ -9,28 +9,14 @@ constexpr u64 frames_of(unsigned order) { return u64{1} << order; }
 }  // namespace
 
 void Buddy::push(FrameTable& table, Frame frame, unsigned order) {
-  const u64 next = heads_[order];
-  FrameInfo& info = table[frame];
-  info.set_head(FrameInfo::linked(FrameOwner::free, order, next));
-  info.set_word(0);  // no previous one
-  if (next != 0) table[Frame::from_number(next)].set_word(frame.number());
-  heads_[order] = frame.number();
+  lists_[order].push(table, frame, FrameInfo::linked(FrameOwner::free, order, 0));
   nonempty_ |= 1u << order;
   ++counts_[order];
 }
 
 void Buddy::remove(FrameTable& table, Frame frame, unsigned order) {
-  FrameInfo& info = table[frame];
-  const u64 next = FrameInfo::Next::decode(info.head());
-  const u64 previous = info.word();
-  info.set_head(0);
-  if (next != 0) table[Frame::from_number(next)].set_word(previous);
-  if (previous != 0) {
-    table[Frame::from_number(previous)].set_next(next);
-  } else {
-    heads_[order] = next;
-    if (next == 0) nonempty_ &= ~(1u << order);
-  }
+  lists_[order].remove(table, frame, 0);
+  if (lists_[order].is_empty()) nonempty_ &= ~(1u << order);
   --counts_[order];
 }
 
@@ -38,7 +24,7 @@ std::optional<Frame> Buddy::pop_smallest(FrameTable& table, unsigned& order) {
   const u32 candidates = nonempty_ >> order << order;
   if (candidates == 0) return std::nullopt;
   order = static_cast<unsigned>(std::countr_zero(candidates));
-  const Frame frame = Frame::from_number(heads_[order]);
+  const Frame frame = lists_[order].front();
   remove(table, frame, order);
   free_frames_ -= frames_of(order);
   return frame;

@@ -8,7 +8,7 @@
 #include <bit>
 #include <optional>
 
-#include "mm/frames/frame_table.h"
+#include "mm/frames/frame_list.h"
 
 namespace meridian {
 
@@ -28,9 +28,8 @@ class Buddy {
   /// A free block of 2^order frames, its entry `none`; nothing when no block is large enough.
   std::optional<Frame> take(FrameTable& table, unsigned order);
 
-  /// Up to `count` blocks of 2^order frames, their entries `none`: calls `sink(Frame)` for each.
-  /// Returns how many. It uses up small blocks first, and the pieces of a larger block come highest
-  /// first.
+  /// Up to `count` blocks of 2^order frames, their entries `none`, small blocks used up first:
+  /// calls `sink(FrameRange)` for runs of them. Returns how many blocks.
   template <typename Sink>
   u64 take_batch(FrameTable& table, unsigned order, u64 count, Sink&& sink);
 
@@ -51,7 +50,7 @@ class Buddy {
   /// Gives the upper halves of a block of order `have` back until it has order `want`.
   void split(FrameTable& table, Frame frame, unsigned have, unsigned want);
 
-  std::array<u64, kMaxOrder + 1> heads_{};   // frame numbers; 0 is none
+  std::array<FrameList, kMaxOrder + 1> lists_{};
   std::array<u64, kMaxOrder + 1> counts_{};  // blocks in each list
   u64 free_frames_ = 0;
   u32 nonempty_ = 0;  // bit k: list k has a block
@@ -69,9 +68,8 @@ u64 Buddy::take_batch(FrameTable& table, unsigned order, u64 count, Sink&& sink)
       split(table, *block, have, fit);
       have = fit;
     }
-    const u64 pieces = u64{1} << (have - order);
-    for (u64 i = pieces; i-- != 0;) sink(*block + (i << order));
-    got += pieces;
+    sink(FrameRange{*block, u64{1} << have});
+    got += u64{1} << (have - order);
   }
   return got;
 }

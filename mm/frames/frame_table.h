@@ -52,6 +52,7 @@ class FrameInfo {
   using Cache = Field<25, 18>;  // slab: which cache
   using Next =
       Field<63, 28>;  // free, cached, slab: frame number of the next in the list, 0 at its end
+  using Previous = Field<63, 28>;  // in the other word: the one before it in the list, or 0
   using FurtherReferences = Field<63, 28>;  // other allocated ones: references beyond the first
 
   FrameOwner owner() const { return Owner::decode(head()); }
@@ -69,7 +70,11 @@ class FrameInfo {
     head_.store(Poisoned::replace(head(), poisoned), std::memory_order_relaxed);
   }
 
-  /// Relinks the next one in the list.
+  /// The links of a list (frame_list.h): the other bits of the words stay.
+  u64 previous() const { return Previous::decode(word_); }
+  void set_previous(u64 previous) {
+    word_ = (word_ & ~Previous::kMask) | previous << Previous::kLow;
+  }
   void set_next(u64 next) { set_head((head() & ~Next::kMask) | next << Next::kLow); }
   /// True for the first entry of a block of `order` in a zone's free list.
   bool is_free_block(unsigned order) const {

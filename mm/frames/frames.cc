@@ -12,11 +12,11 @@ Result<void> frames_start(const MemoryMap& map, const EarlyFrames& early, VirtRa
   return frame_allocator.start(map, early, table, backing);
 }
 
-Result<Frame> alloc_frames(unsigned order, FrameOwner owner, ZoneKind highest) {
+Result<Frame> alloc_block(unsigned order, FrameOwner owner, ZoneKind highest) {
   return frame_allocator.alloc(order, owner, highest);
 }
 
-void free_frames(Frame frame, unsigned order) { frame_allocator.free(frame, order); }
+void free_block(Frame frame, unsigned order) { frame_allocator.free(frame, order); }
 
 Result<Frame> alloc_frame(FrameOwner owner, ZoneKind highest) {
   return frame_allocator.alloc(0, owner, highest);
@@ -28,6 +28,7 @@ Result<void> try_free_frames(Frame frame, unsigned order, FrameOwner owner) {
   return frame_allocator.try_free(frame, order, owner);
 }
 
+FrameTable& frame_table() { return frame_allocator.table(); }
 FrameInfo& frame_info(Frame frame) { return frame_allocator.table()[frame]; }
 FrameState frame_state(Frame frame) { return frame_allocator.state(frame); }
 void drain_frame_cache() { frame_allocator.drain_cache(); }

@@ -17,22 +17,36 @@ namespace meridian {
 Result<void> frames_start(const MemoryMap& map, const EarlyFrames& early, VirtRange table,
                           TableBacking& backing);
 
+/// One frame for `owner`, from zone `highest` or a lower one; Errc::out_of_frames. What most want,
+/// and the fastest.
+Result<Frame> alloc_frame(FrameOwner owner, ZoneKind highest = ZoneKind::normal);
+/// Gives it back. CHECKs that it was given out alone and has no further references.
+void free_frame(Frame frame);
+
+/// For a block of any order.
+Result<Frame> alloc_block(unsigned order, FrameOwner owner, ZoneKind highest);
+void free_block(Frame frame, unsigned order);
+
 /// 2^order frames for `owner`, from zone `highest` or a lower one. Errc::too_large above kMaxOrder;
 /// Errc::out_of_frames when there is no such block.
-Result<Frame> alloc_frames(unsigned order, FrameOwner owner, ZoneKind highest = ZoneKind::normal);
+[[gnu::always_inline]] inline Result<Frame> alloc_frames(unsigned order, FrameOwner owner,
+                                                         ZoneKind highest = ZoneKind::normal) {
+  if (__builtin_constant_p(order) && order == 0) return alloc_frame(owner, highest);
+  return alloc_block(order, owner, highest);
+}
 
 /// Gives a block back. CHECKs that it is the first frame of an allocated block of this order with
 /// no further references: a double free or a wrong order is a bug that stops here.
-void free_frames(Frame frame, unsigned order);
-
-/// The same for one frame, which is what most want, and the fastest.
-Result<Frame> alloc_frame(FrameOwner owner, ZoneKind highest = ZoneKind::normal);
-void free_frame(Frame frame);
+[[gnu::always_inline]] inline void free_frames(Frame frame, unsigned order) {
+  if (__builtin_constant_p(order) && order == 0) return free_frame(frame);
+  free_block(frame, order);
+}
 
 /// free_frames() for a frame and an order that a person typed: Errc::not_allocated unless `owner`
 /// has exactly this block and holds the only reference.
 Result<void> try_free_frames(Frame frame, unsigned order, FrameOwner owner);
 
+FrameTable& frame_table();
 /// The table's entry of a frame that was given out (or of one of its block).
 FrameInfo& frame_info(Frame frame);
 

@@ -2,6 +2,17 @@
 #include "mm/frames/percpu_cache.h"
 
 namespace meridian {
+namespace {
+
+/// The block behind `number` in its list; its entry becomes `none`.
+u64 unlink(FrameTable& table, u64 number) {
+  FrameInfo& info = table[Frame::from_number(number)];
+  const u64 next = FrameInfo::Next::decode(info.head());
+  info.set_head(0);
+  return next;
+}
+
+}  // namespace
 
 /// Blocks that the list should still take; below 0 when it is too long.
 i64 PerCpuCache::room(unsigned order) const {
@@ -13,7 +24,21 @@ i64 PerCpuCache::room(unsigned order) const {
 
 bool PerCpuCache::refill(FrameTable& table, Buddy& zone, unsigned order) {
   return zone.take_batch(table, order, kBatch[order],
-                         [&](Frame frame) { push(table[frame], frame, order); }) != 0;
+                         [&](FrameRange run) { push_run(table, order, run); }) != 0;
+}
+
+/// Pushes the blocks of a run, the highest first, so that they are given out in ascending order.
+/// Each but the first is linked to the one above it, and nothing is read.
+void PerCpuCache::push_run(FrameTable& table, unsigned order, FrameRange run) {
+  const u64 step = u64{1} << order;
+  const u64 word = lists_[order].load(std::memory_order_relaxed);
+  const u64 plain = FrameInfo::linked(FrameOwner::cached, order, 0);
+  const u64 last = run.first.number() + run.count - step;
+  for (u64 number = run.first.number(); number != last; number += step)
+    table[Frame::from_number(number)].set_head(plain | (number + step) << Head::kLow);
+  table[Frame::from_number(last)].set_head(plain | (word & Head::kMask));
+  const u64 room = (word - (run.count >> order)) & Room::kMask;
+  lists_[order].store(run.first.number() << Head::kLow | room, std::memory_order_relaxed);
 }
 
 void PerCpuCache::spill(FrameTable& table, Buddy& zone, unsigned order) {
@@ -36,27 +61,23 @@ void PerCpuCache::give_back(FrameTable& table, Buddy& zone, unsigned order, u64 
 }
 
 /// Unlinks the block at the head and those behind it, one by one up to `count`, as long as each
-/// lies beside the blocks before it.
+/// lies just below or just above the one before: the way they lie if they were freed in the order
+/// of their addresses.
 FrameRange PerCpuCache::unlink_run(FrameTable& table, unsigned order, u64 count) {
-  const u64 step = u64{1} << order;
   const u64 word = lists_[order].load(std::memory_order_relaxed);
-  u64 number = Head::decode(word);
-  u64 lowest = number, end = number, taken = 0;
-  for (; number != 0 && taken < count; ++taken) {
-    if (number == end) {
-      end += step;
-    } else if (number + step == lowest) {
-      lowest = number;
-    } else {
-      break;
-    }
-    FrameInfo& info = table[Frame::from_number(number)];
-    number = FrameInfo::Next::decode(info.head());
-    info.set_head(0);
+  const u64 first = Head::decode(word);
+  if (first == 0) return {};
+  u64 step = u64{1} << order;
+  u64 number = first, next = unlink(table, first);
+  if (next + step == first) step = ~step + 1;
+  u64 taken = 1;
+  for (; taken != count && next == number + step && next != 0; ++taken) {
+    number = next;
+    next = unlink(table, number);
   }
   const u64 room = (word + taken) & Room::kMask;
-  lists_[order].store(number << Head::kLow | room, std::memory_order_relaxed);
-  return {Frame::from_number(lowest), end - lowest};
+  lists_[order].store(next << Head::kLow | room, std::memory_order_relaxed);
+  return {Frame::from_number(first < number ? first : number), taken << order};
 }
 
 u64 PerCpuCache::frames() const {

@@ -71,6 +71,7 @@ class alignas(64) PerCpuCache {
   using Negative = Bit<Head::kLow - 1>;
   i64 room(unsigned order) const;
 
+  void push_run(FrameTable& table, unsigned order, FrameRange run);
   FrameRange unlink_run(FrameTable& table, unsigned order, u64 count);
   void give_back(FrameTable& table, Buddy& zone, unsigned order, u64 count);
 
