@@ -164,6 +164,31 @@ KERNEL_TEST(trap, El0RightsReachNoKernelPage) {
   EXPECT_EQ(in_data, 5);
 }
 
+/// A4: the kernel half is mapped while EL0 runs, and closed to it. Here EL0 really runs, and jumps
+/// there.
+KERNEL_TEST(trap, JumpsOfEl0IntoTheKernelHalfFault) {
+  for (const VirtAddr va : {text(), data(), rodata(), image_text().start()}) {
+    const ProbeResult result = probe(va, ProbeKind::user_execute);
+    ASSERT_FALSE(result.ok);
+    ASSERT_FALSE(result.refused);
+    EXPECT_TRUE(result.fault.from_user());
+    EXPECT_EQ(result.fault.kind(), arch::FaultKind::permission);
+    EXPECT_EQ(result.fault.access(), arch::FaultAccess::execute);
+    EXPECT_EQ(result.fault.address(), va);
+    EXPECT_EQ(result.fault.elr, va.value());
+  }
+  EXPECT_EQ(probe(text(), ProbeKind::user_execute).fault.esr, 0x8200'000f);
+}
+
+KERNEL_TEST(trap, JumpsOfEl0IntoTheHoleAndToNothingFault) {
+  for (const VirtAddr va : {VirtAddr(0), first_of(RegionKind::hole), first_of(RegionKind::guard)}) {
+    const ProbeResult result = probe(va, ProbeKind::user_execute);
+    EXPECT_TRUE(result.fault.from_user());
+    EXPECT_EQ(result.fault.kind(), arch::FaultKind::translation);
+    EXPECT_EQ(result.fault.address(), va);
+  }
+}
+
 KERNEL_TEST(trap, UnmappedKernelAddressesFault) {
   for (const RegionKind kind : {RegionKind::guard, RegionKind::modules}) {
     const VirtAddr va = first_of(kind);

@@ -8,11 +8,7 @@
 
 namespace meridian::arch {
 
-extern "C" {
-u64 enter_user_at(UserContext* context);
-[[noreturn]] void leave_user_at(UserContext* context, u64 end);
-void clear_fpsimd();
-}
+extern "C" void clear_fpsimd();
 
 namespace {
 

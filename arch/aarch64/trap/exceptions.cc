@@ -7,6 +7,7 @@
 #include "arch/aarch64/hw/barrier.h"
 #include "arch/aarch64/hw/sysreg.h"
 #include "arch/aarch64/trap/ex_table.h"
+#include "arch/aarch64/trap/user_probe.h"
 #include "kernel/entry.h"
 
 namespace meridian::arch {
@@ -57,7 +58,11 @@ void trap_syscall(TrapFrame* frame) { handle_syscall(*frame); }
 
 void trap_irq(TrapFrame*) { handle_irqs(); }
 
-void trap_el0_fault(TrapFrame* frame) { handle_user_fault(*frame, fault_of(*frame)); }
+void trap_el0_fault(TrapFrame* frame) {
+  const Fault fault = fault_of(*frame);
+  end_user_probe(fault);
+  handle_user_fault(*frame, fault);
+}
 
 /// A fault of the kernel's own: expected where the exception table says so. What is expected of a
 /// copy to or from a program may first be turned into memory.
@@ -83,6 +88,8 @@ void trap_stack_overflow(TrapFrame* frame) {
 void install_vectors() {
   hw::write_vbar_el1(reinterpret_cast<u64>(trap_vectors));
   hw::isb();  // the next exception is ours
+  // An asynchronous error is reported when it comes, not kept pending for ever.
+  hw::write_daif(hw::read_daif() & ~hw::kDaifSError);
 }
 
 void set_overflow_stack(unsigned cpu, VirtAddr top) {

@@ -99,9 +99,7 @@ bool is_pan_fault(const TrapFrame& frame, const Fault& fault) {
 bool is_allowed_now(const TrapFrame& frame, const Fault& fault) {
   const VirtAddr va = fault.address();
   if (fault.access() == FaultAccess::execute)
-    return frame.from_user() ? ask_mmu(va, Access::read, El::el0).ok &&
-                                   walk_now(va).walk.last().entry.el0_rights().execute
-                             : el1_rights_now(va).execute;
+    return (frame.from_user() ? el0_rights_now(va) : el1_rights_now(va)).execute;
   const Access access = fault.access() == FaultAccess::write ? Access::write : Access::read;
   return ask_mmu(va, access, frame.from_user() ? El::el0 : El::el1).ok;
 }

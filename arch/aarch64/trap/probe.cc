@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <arch/cpu.h>
+#include <arch/irq.h>
 #include <arch/probe.h>
+#include <arch/user.h>
 
+#include "arch/aarch64/regs/spsr.h"
+#include "arch/aarch64/trap/user_probe.h"
 #include "arch/aarch64/trap/walk_now.h"
 
 namespace meridian::arch {
@@ -56,12 +61,41 @@ ProbeResult run_call(VirtAddr va) {
   return run(probe_call, va);
 }
 
+/// What each CPU's trip to EL0 waits for.
+struct UserProbe {
+  UserContext context;
+  Fault fault;
+};
+constinit UserProbe* user_probes[kMaxCpus]{};
+
+/// Goes to EL0 where nothing can be fetched, so that the first thing that happens there is the
+/// fault.
+ProbeResult run_at_el0(VirtAddr va) {
+  if (el0_rights_now(va).execute) return {.refused = true};
+  const IrqGuard alone;  // nobody else may come by EL0 on this CPU meanwhile
+  UserProbe trip;
+  trip.context.frame.elr = va.value();
+  trip.context.frame.spsr = Spsr::el0().raw() | Spsr::I::kSet | Spsr::F::kSet;
+  user_probes[cpu_index()] = &trip;
+  enter_user_at(&trip.context);
+  return {.fault = trip.fault};
+}
+
 ProbeResult run_store(const StoreProbe (&by_size)[4], VirtAddr va, unsigned bytes, u64 value) {
   CHECK(is_power_of_two(bytes) && bytes <= 8);
   return run(by_size[std::countr_zero(bytes)], va, value);
 }
 
 }  // namespace
+
+void end_user_probe(const Fault& fault) {
+  UserProbe*& waiting = user_probes[cpu_index()];
+  if (waiting == nullptr) return;
+  UserProbe* const trip = waiting;
+  waiting = nullptr;
+  trip->fault = fault;
+  leave_user_at(&trip->context, 0);
+}
 
 ProbeResult probe(VirtAddr va, ProbeKind kind) {
   switch (kind) {
@@ -81,6 +115,8 @@ ProbeResult probe(VirtAddr va, ProbeKind kind) {
       return run(probe_user_load8, va);
     case ProbeKind::user_store:
       return run(probe_user_touch8, va);
+    case ProbeKind::user_execute:
+      return run_at_el0(va);
   }
   UNREACHABLE();
 }

@@ -40,6 +40,16 @@ class CarefulTables {
   bool* unreadable_;
 };
 
+// What a table descriptor takes away from everything below it.
+bool forbids_writing(const Descriptor& table) {
+  const TablePermission limit = Descriptor::APTable::decode(table.raw());
+  return limit == TablePermission::no_write || limit == TablePermission::no_el0_no_write;
+}
+bool forbids_el0(const Descriptor& table) {
+  const TablePermission limit = Descriptor::APTable::decode(table.raw());
+  return limit == TablePermission::no_el0 || limit == TablePermission::no_el0_no_write;
+}
+
 }  // namespace
 
 WalkNow walk_now(VirtAddr va) {
@@ -58,11 +68,21 @@ Rights el1_rights_now(VirtAddr va) {
   Rights rights = now.walk.last().entry.el1_rights();
   for (const Walk<Format>::Step& step : now.walk) {
     if (step.kind() != Kind::table) continue;
-    const u64 raw = step.entry.raw();
-    const TablePermission limit = Descriptor::APTable::decode(raw);
-    if (limit == TablePermission::no_write || limit == TablePermission::no_el0_no_write)
-      rights.write = false;
-    if (Descriptor::PXNTable::is_set(raw)) rights.execute = false;
+    if (forbids_writing(step.entry)) rights.write = false;
+    if (Descriptor::PXNTable::is_set(step.entry.raw())) rights.execute = false;
+  }
+  return rights;
+}
+
+Rights el0_rights_now(VirtAddr va) {
+  const WalkNow now = walk_now(va);
+  if (now.walk.why() != WalkEnd::leaf) return {};
+  Rights rights = now.walk.last().entry.el0_rights();
+  for (const Walk<Format>::Step& step : now.walk) {
+    if (step.kind() != Kind::table) continue;
+    if (forbids_writing(step.entry)) rights.write = false;
+    if (forbids_el0(step.entry)) rights.read = rights.write = false;
+    if (Descriptor::UXNTable::is_set(step.entry.raw())) rights.execute = false;
   }
   return rights;
 }

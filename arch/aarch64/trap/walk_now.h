@@ -19,8 +19,9 @@ struct WalkNow {
 
 WalkNow walk_now(VirtAddr va);
 
-/// What EL1 may do at `va` by the tables alone: limits in table descriptors count, WXN is off.
-/// Nothing if no leaf is there.
+/// What each level may do at `va` by the tables alone: limits in table descriptors count, WXN is
+/// off. Nothing if no leaf is there.
 Rights el1_rights_now(VirtAddr va);
+Rights el0_rights_now(VirtAddr va);
 
 }  // namespace meridian::arch

@@ -23,8 +23,10 @@ enum class ProbeKind : u8 {
   store,    // one byte, read and stored back in one atomic step: memory stays as it was. As for any
             // atomic instruction, a fault that reading would meet is reported as a read
   execute,  // calls the address at EL1; refused unless a `ret` is there or the call must fault
-  user_load,   // one byte with EL0's rights
-  user_store,  // one byte, read and stored back with EL0's rights (not in one step)
+  user_load,     // one byte with EL0's rights
+  user_store,    // one byte, read and stored back with EL0's rights (not in one step)
+  user_execute,  // goes to EL0 at the address; refused unless the tables say that the fetch must
+                 // fault
 };
 
 struct ProbeResult {

@@ -30,6 +30,11 @@ struct UserContext {
   }
 };
 
+extern "C" {  // cpu/user_entry.S: what the two functions below are made of
+u64 enter_user_at(UserContext* context);
+[[noreturn]] void leave_user_at(UserContext* context, u64 end);
+}
+
 /// Goes to EL0; returns what leave_user() is given, with interrupts masked or not as they were.
 /// TTBR0 must be the program's. FP and SIMD registers start at 0, so that nothing of an earlier
 /// program shows, and trap again afterwards. CHECKs that the frame is EL0's.

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+/// The end of a probe that went to EL0: its fault.
+#pragma once
+
+#include <arch/trap.h>
+
+namespace meridian::arch {
+
+/// If this CPU is at EL0 for a probe, hands it the fault and does not return.
+void end_user_probe(const Fault& fault);
+
+}  // namespace meridian::arch
