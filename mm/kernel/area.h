@@ -7,8 +7,9 @@
 ///
 /// Only one party acts in each state: whoever took it from a free list (building), the holder
 /// (used), whoever won the change from used to lazy, and whoever took the lazy list. In `lazy` the
-/// entries are parked: invalid for the MMU, but still naming their frames, which go back to the
-/// allocator only after the TLBs have forgotten them.
+/// entries are parked: invalid for the MMU, but still naming their frames. After the TLBs have
+/// forgotten them, a small area may stay like that: free, and warm. Its next holder finds the
+/// frames in place.
 #pragma once
 
 #include <atomic>
@@ -43,9 +44,10 @@ struct Area {
   union {
     const void* caller;  // used: who asked for it
     const char* name;    // image
-    Area* next_chain;    // free: the next whole list in the depot
+    Area* next_chain;    // first of a free list in the depot: the next such list
   };
-  u32 pages;  // mapped, from `start` on
+  u16 pages;   // small and used: mapped; first of a warm free list: frames in all of the list
+  u16 backed;  // small: the first so many entries have frames of the area's own
   AreaKind kind;
   u8 size_class;  // kLargeClass: a LargeArea
   std::atomic<AreaState> state;
@@ -53,7 +55,6 @@ struct Area {
   static constexpr u8 kLargeClass = 0xff;
 
   bool is_large() const { return size_class == kLargeClass; }
-  VirtRange range() const { return {VirtAddr(start), u64{pages} << kPageShift}; }
 
   /// From used to lazy, if it is used, of this kind, and starts at `va`: the one right to free it.
   bool claim(u64 va, AreaKind wanted) {
@@ -62,6 +63,7 @@ struct Area {
            state.compare_exchange_strong(used, AreaState::lazy, std::memory_order_acquire,
                                          std::memory_order_relaxed);
   }
+  bool is_used() const { return state.load(std::memory_order_acquire) == AreaState::used; }
   /// The holder may have it: everything written so far is seen by whoever frees or lists it.
   void hand_out() { state.store(AreaState::used, std::memory_order_release); }
 };
@@ -77,9 +79,9 @@ struct AreaInfo {
 
 /// All but the physical address, which the tables know.
 template <typename Entry>
-AreaInfo info_of(const Area<Entry>& area) {
-  AreaInfo info{
-      .range = area.range(), .kind = area.kind, .caller = nullptr, .name = {}, .phys = {}};
+AreaInfo info_of(const Area<Entry>& area, u64 pages) {
+  const VirtRange range(VirtAddr(area.start), pages << kPageShift);
+  AreaInfo info{.range = range, .kind = area.kind, .caller = nullptr, .name = {}, .phys = {}};
   if (area.kind == AreaKind::image)
     info.name = area.name;
   else

@@ -21,6 +21,7 @@ concept VmallocBacking = requires(B b, unsigned order, Frame frame, usize bytes,
   { b.tables() } -> std::same_as<typename B::Tables&>;
   { b.alloc_frames(order) } -> std::same_as<Result<Frame>>;  // 2^order, aligned, contiguous
   { b.free_frames(frame, order) } -> std::same_as<void>;
+  { b.order_of(frame) } -> std::same_as<unsigned>;  // of a block that alloc_frames() gave
   { b.alloc_record(bytes) } -> std::same_as<Result<void*>>;
   { b.free_record(memory) } -> std::same_as<void>;
   { b.zero(frame, count) } -> std::same_as<void>;
@@ -30,16 +31,22 @@ concept VmallocBacking = requires(B b, unsigned order, Frame frame, usize bytes,
 };
 
 /// Frames taken from the allocator: blocks and contiguous runs where addresses, size and free
-/// memory allow, single frames otherwise, so that fragmented memory serves too.
+/// memory allow, single frames otherwise, so that fragmented memory serves too. A warm area has
+/// some already.
 template <VmallocBacking B>
 class OwnFrames {
  public:
   using Entry = typename B::Tables::Entry;
+  using Area = meridian::Area<Entry>;
+  static constexpr bool kOwn = true;
   static constexpr u64 kRunPages = u64{1} << B::kRunOrder;
 
   explicit OwnFrames(VmallocOptions::Content content, B backing = {})
       : backing_(backing), content_(content) {}
 
+  /// Makes the first `pages` pages of a warm area, or as many as are backed, valid; returns how
+  /// many.
+  u64 wake(Area& area, u64 pages);
   /// Fills the `count` entries for `va` (page `index` of the area) and after; returns how many
   /// before frames ran out.
   u64 fill(Entry* entries, VirtAddr va, u64 index, u64 count);
@@ -47,18 +54,46 @@ class OwnFrames {
   bool fill_block(Entry& slot, u64 index);
 
  private:
+  bool wants_zeroes() const { return content_ == VmallocOptions::Content::zeroed; }
   Result<Frame> take(unsigned order) {
     const Result<Frame> taken = backing_.alloc_frames(order);
-    if (content_ == VmallocOptions::Content::zeroed && taken.has_value())
-      backing_.zero(taken.value(), u64{1} << order);
+    if (wants_zeroes() && taken.has_value()) backing_.zero(taken.value(), u64{1} << order);
     return taken;
   }
   bool fill_run(Entry* entries);
+  static void split_run(Entry* entries, u64 at);
 
   [[no_unique_address]] B backing_;
   VmallocOptions::Content content_;
   bool try_runs_ = true, try_blocks_ = true;  // until the first refusal
 };
+
+template <VmallocBacking B>
+u64 OwnFrames<B>::wake(Area& area, u64 pages) {
+  const u64 count = pages < area.backed ? pages : area.backed;
+  if (count < area.backed) split_run(area.entries, count);
+  for (u64 i = 0; i < count; ++i) {
+    const Entry leaf = parked(area.entries[i]);
+    if (wants_zeroes()) [[unlikely]]
+      backing_.zero(leaf.output(), 1);
+    store_entry(area.entries[i], leaf);
+  }
+  return count;
+}
+
+/// The pages before `at` of a warm area will be valid, those from there on not: a run that lies on
+/// both sides is not contiguous any more. (Areas with runs start at a multiple of their size.)
+template <VmallocBacking B>
+void OwnFrames<B>::split_run(Entry* entries, u64 at) {
+  if (!parked(entries[at]).attributes(Level::L3).contiguous) return;
+  const u64 first = align_down(at, kRunPages);
+  if (first == at) return;
+  for (u64 i = first; i < first + kRunPages; ++i) {
+    const Frame frame = parked(entries[i]).output();
+    store_entry(entries[i], Entry::leaf(Level::L3, frame, kKernelData));
+  }
+  park(entries + first, kRunPages);
+}
 
 template <VmallocBacking B>
 u64 OwnFrames<B>::fill(Entry* entries, VirtAddr va, u64, u64 count) {
@@ -103,10 +138,10 @@ bool OwnFrames<B>::fill_block(Entry& slot, u64) {
 template <VmallocBacking B, typename Entry = typename B::Tables::Entry>
 void release_leaves(B& backing, Entry* entries, u64 count) {
   for (u64 i = 0; i < count;) {
-    const Entry leaf = parked(entries[i]);
-    const unsigned order = leaf.attributes(Level::L3).contiguous ? B::kRunOrder : 0;
+    const Frame frame = parked(entries[i]).output();
+    const unsigned order = backing.order_of(frame);
     clear(entries + i, u64{1} << order);
-    backing.free_frames(leaf.output(), order);
+    backing.free_frames(frame, order);
     i += u64{1} << order;
   }
 }
@@ -122,6 +157,8 @@ void release_block(B& backing, Entry& slot) {
 template <typename Entry>
 class GivenFrames {
  public:
+  static constexpr bool kOwn = false;
+
   GivenFrames(std::span<const Frame> frames, const Attributes& attributes)
       : frames_(frames), attributes_(attributes) {
     attributes_.contiguous = false;
@@ -143,6 +180,7 @@ template <VmallocBacking B>
 class ConsecutiveFrames {
  public:
   using Entry = typename B::Tables::Entry;
+  static constexpr bool kOwn = false;
 
   ConsecutiveFrames(Frame first, const Attributes& attributes)
       : first_(first), attributes_(attributes) {

@@ -24,7 +24,11 @@ class LargeAreas {
   using Tables = typename B::Tables;
   using Entry = typename Tables::Entry;
   using Area = meridian::Area<Entry>;
-  struct LargeArea : Area, AreaNode {};
+  struct LargeArea : Area, AreaNode {
+    u64 mapped = 0;  // pages, from the start on
+
+    VirtRange range() const { return {VirtAddr(this->start), mapped << kPageShift}; }
+  };
 
   static constexpr u64 kRunPages = u64{1} << B::kRunOrder;
   static constexpr u64 kBlockPages = u64{1} << B::kBlockOrder;
@@ -49,20 +53,20 @@ class LargeAreas {
   /// may be null: then the area is not listed. Errc::already_mapped if they meet an area.
   Result<void> add(VirtRange range, const char* name);
 
-  /// Maps the rest of `pages` pages of `area`; area.pages says how far it came, also on an error.
+  /// Maps the rest of `pages` pages of `area`; area.mapped says how far it came, also on an error.
   template <typename Frames>
   Result<void> fill(LargeArea& area, u64 pages, Frames& frames);
 
   /// The area that starts at `va`, if it is in use and of `kind`; its state is then lazy.
-  Area* claim(VirtAddr va, AreaKind kind);
+  LargeArea* claim(VirtAddr va, AreaKind kind);
 
   /// Calls `leaves(Entry*, count)` for each stretch of L3 entries of the area, and `block(Entry&)`
   /// for each L2 entry, in order of address.
   template <typename Leaves, typename Block>
-  void for_each_entry(const Area& area, Leaves&& leaves, Block&& block);
+  void for_each_entry(const LargeArea& area, Leaves&& leaves, Block&& block);
 
   /// Takes a lazy area, whose entries are empty again, out of the tree; its record is gone.
-  void retire(Area& area);
+  void retire(LargeArea& area);
 
   /// The first area in use that ends after `from`.
   std::optional<AreaInfo> first_used_after(VirtAddr from);
@@ -123,7 +127,7 @@ Result<void> LargeAreas<B>::add(VirtRange range, const char* name) {
   LargeArea* area = TRY(make_record());
   static_cast<AreaNode&>(*area) = AreaNode(range.start().value(), range.size());
   area->start = range.start().value();
-  area->pages = static_cast<u32>(range.size() >> kPageShift);
+  area->mapped = range.size() >> kPageShift;
   area->kind = AreaKind::image;
   area->name = name;
   if (name != nullptr) area->state.store(AreaState::used, std::memory_order_relaxed);
@@ -141,30 +145,30 @@ Result<void> LargeAreas<B>::add(VirtRange range, const char* name) {
 template <VmallocBacking B>
 template <typename Frames>
 Result<void> LargeAreas<B>::fill(LargeArea& area, u64 pages, Frames& frames) {
-  while (area.pages < pages) {
+  while (area.mapped < pages) {
     const VirtAddr va = area.range().end();
-    const u64 left = pages - area.pages;
+    const u64 left = pages - area.mapped;
     if (left >= kBlockPages && va.is_aligned(kBlockSize)) {
       Entry* slot = TRY(backing_.tables().reach(va, Level::L2));
       // Where a table is linked, pages must do: it stays.
-      if (load_entry(*slot).raw() == 0 && frames.fill_block(*slot, area.pages)) {
-        area.pages += static_cast<u32>(kBlockPages);
+      if (load_entry(*slot).raw() == 0 && frames.fill_block(*slot, area.mapped)) {
+        area.mapped += kBlockPages;
         continue;
       }
     }
     Entry* entries = TRY(backing_.tables().reach(va, Level::L3));
     const u64 in_table = Tables::pages_in_table(va);
     const u64 count = left < in_table ? left : in_table;
-    const u64 filled = frames.fill(entries, va, area.pages, count);
-    area.pages += static_cast<u32>(filled);
+    const u64 filled = frames.fill(entries, va, area.mapped, count);
+    area.mapped += filled;
     if (filled != count) return Error{Errc::out_of_frames, 0};
   }
   return {};
 }
 
 template <VmallocBacking B>
-auto LargeAreas<B>::claim(VirtAddr va, AreaKind kind) -> Area* {
-  return tree_.with([&](Tree& tree) -> Area* {
+auto LargeAreas<B>::claim(VirtAddr va, AreaKind kind) -> LargeArea* {
+  return tree_.with([&](Tree& tree) -> LargeArea* {
     LargeArea* area = tree.containing(va);
     return area != nullptr && area->claim(va.value(), kind) ? area : nullptr;
   });
@@ -172,8 +176,8 @@ auto LargeAreas<B>::claim(VirtAddr va, AreaKind kind) -> Area* {
 
 template <VmallocBacking B>
 template <typename Leaves, typename Block>
-void LargeAreas<B>::for_each_entry(const Area& area, Leaves&& leaves, Block&& block) {
-  for (u64 page = 0; page < area.pages;) {
+void LargeAreas<B>::for_each_entry(const LargeArea& area, Leaves&& leaves, Block&& block) {
+  for (u64 page = 0; page < area.mapped;) {
     const VirtAddr va(area.start + page * kPageSize);
     const auto [slots, level] = backing_.tables().find(va);
     if (level != Level::L3) {
@@ -181,7 +185,7 @@ void LargeAreas<B>::for_each_entry(const Area& area, Leaves&& leaves, Block&& bl
       page += kBlockPages;
       continue;
     }
-    const u64 left = area.pages - page, in_table = Tables::pages_in_table(va);
+    const u64 left = area.mapped - page, in_table = Tables::pages_in_table(va);
     const u64 count = left < in_table ? left : in_table;
     leaves(slots, count);
     page += count;
@@ -189,10 +193,9 @@ void LargeAreas<B>::for_each_entry(const Area& area, Leaves&& leaves, Block&& bl
 }
 
 template <VmallocBacking B>
-void LargeAreas<B>::retire(Area& area) {
-  auto& large = static_cast<LargeArea&>(area);
-  tree_.with([&](Tree& tree) { tree.remove(large); });
-  backing_.free_record(&large);
+void LargeAreas<B>::retire(LargeArea& area) {
+  tree_.with([&](Tree& tree) { tree.remove(area); });
+  backing_.free_record(&area);
 }
 
 template <VmallocBacking B>
@@ -201,8 +204,7 @@ std::optional<AreaInfo> LargeAreas<B>::first_used_after(VirtAddr from) {
     for (LargeArea* area = tree.first_ending_after(from); area != nullptr;
          area = Tree::next(*area)) {
       // A guard page is in the node, but not in the area.
-      const bool used = area->state.load(std::memory_order_acquire) == AreaState::used;
-      if (used && area->range().end() > from) return info_of(*area);
+      if (area->is_used() && area->range().end() > from) return info_of(*area, area->mapped);
     }
     return std::nullopt;
   });

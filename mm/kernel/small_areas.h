@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Small areas: slots of 2, 4, ... 128 pages (guard page included), cut from blocks of address
+/// Small areas: slots of 2, 4, ... 512 pages (guard page included), cut from blocks of address
 /// space that one table maps, so that an area is found from its address by arithmetic and its
 /// entries are at hand without a walk. Each CPU keeps free slots of every size to itself; a depot
 /// passes whole lists of them between CPUs.
+///
+/// A free area is cold (its entries are empty) or warm: its first entries still name frames of its
+/// own, so that the next holder needs neither the frame allocator nor new entries. How many frames
+/// are kept that way is limited, and cool() gives them all back.
 ///
 /// Invariants: a block, once made, stays, with its table and its records; so a record may be looked
 /// at at any time without a lock (its state says whether it means anything). Slots of one block are
@@ -22,9 +26,10 @@
 namespace meridian {
 
 /// Slots of 2 << c pages for each class c below kSpanClasses, and slots for kernel stacks.
-inline constexpr unsigned kSpanClasses = 7;
+inline constexpr unsigned kSpanClasses = 9;
 inline constexpr unsigned kStackClass = kSpanClasses;
 inline constexpr unsigned kSlotClasses = kSpanClasses + 1;
+inline constexpr unsigned kNoSlotClass = kSlotClasses;
 
 inline constexpr u64 kStackPages = kKernelStackSize / kPageSize;
 
@@ -36,8 +41,6 @@ constexpr u64 slot_pages(unsigned slot_class) {
 constexpr u64 pages_below(unsigned slot_class) {
   return slot_class == kStackClass ? kStackPages : 0;
 }
-inline constexpr unsigned kNoSlotClass = kSlotClasses;
-
 /// The class whose slots hold `pages` and a guard page, aligned; kNoSlotClass if none does. `pages`
 /// and `alignment` are not 0.
 constexpr unsigned class_for(u64 pages, u64 alignment) {
@@ -47,8 +50,38 @@ constexpr unsigned class_for(u64 pages, u64 alignment) {
   return slot_class < kSpanClasses ? slot_class : kNoSlotClass;
 }
 static_assert(class_for(1, kPageSize) == 0 && slot_pages(0) == 2);
-static_assert(class_for(127, kPageSize) == 6 && class_for(128, kPageSize) == kNoSlotClass);
-static_assert(class_for(1, 512_KiB) == 6 && class_for(1, 1_MiB) == kNoSlotClass);
+static_assert(class_for(511, kPageSize) == 8 && class_for(512, kPageSize) == kNoSlotClass);
+static_assert(class_for(1, 2_MiB) == 8 && class_for(1, 4_MiB) == kNoSlotClass);
+
+enum class Warmth : u8 { cold, warm };
+
+/// A list of free areas that belongs to one CPU. Only that CPU, with interrupts masked, takes one
+/// or puts a list; but any CPU may take all. Since nobody else ever puts, a head that is still
+/// there has still the same next.
+template <typename Area>
+class FreeList {
+ public:
+  Area* pop() {
+    Area* top = head_.load(std::memory_order_relaxed);
+    while (top != nullptr &&
+           !head_.compare_exchange_weak(top, top->next, std::memory_order_relaxed))
+      ;
+    return top;
+  }
+  void push(Area& area) {
+    area.next = head_.load(std::memory_order_relaxed);
+    while (!head_.compare_exchange_weak(area.next, &area, std::memory_order_release,
+                                        std::memory_order_relaxed))
+      ;
+  }
+  Area* take_all() { return head_.exchange(nullptr, std::memory_order_acquire); }
+  bool is_empty() const { return head_.load(std::memory_order_relaxed) == nullptr; }
+  /// Only when it is empty.
+  void put(Area* list) { head_.store(list, std::memory_order_release); }
+
+ private:
+  std::atomic<Area*> head_{nullptr};
+};
 
 template <VmallocBacking B>
 class SmallAreas {
@@ -61,50 +94,71 @@ class SmallAreas {
   static constexpr u64 kBlockSize = kBlockPages * kPageSize;
   static constexpr usize kMaxBlocks = 4096;
 
-  /// Lists of free areas, one a class.
-  using Lists = std::array<Area*, kSlotClasses>;
+  /// Areas that come back together, sorted into lists.
+  class Returned {
+   public:
+    void add(Area& area) {
+      area.state.store(AreaState::free, std::memory_order_relaxed);
+      Area*& list = (area.backed != 0 ? warm_ : cold_)[area.size_class];
+      area.next = list;
+      list = &area;
+      pages_[area.size_class] += area.backed;
+    }
+
+   private:
+    friend class SmallAreas;
+    std::array<Area*, kSlotClasses> warm_{}, cold_{};
+    std::array<u32, kSlotClasses> pages_{};  // frames of the warm ones
+  };
 
   constexpr explicit SmallAreas(B backing) : backing_(backing) {}
 
-  /// Blocks come from `window`, which is aligned to blocks.
-  void start(VirtRange window) { window_ = window; }
-  VirtRange window() const { return window_; }
+  /// Blocks come from `window`, which is aligned to blocks. At most `warm_limit` frames are kept in
+  /// free areas of each CPU, and as many in the depot.
+  void start(VirtRange window, u64 warm_limit) {
+    window_ = window;
+    warm_limit_ = warm_limit;
+  }
 
-  /// A free area of the class, in state `building`. Errc::out_of_address_space or out_of_frames if
-  /// a new block was needed and cannot be had.
-  Result<Area*> take(unsigned slot_class) {
+  /// A free area of the class, in state `building`: a warm one if that is wanted and there is one.
+  /// Errc::out_of_address_space or out_of_frames if a new block was needed and cannot be had.
+  Result<Area*> take(unsigned slot_class, Warmth wanted) {
     {
       arch::IrqGuard guard;
-      Area*& list = free_[arch::cpu_index()].lists[slot_class];
-      if (Area* area = list) [[likely]] {
-        list = area->next;
-        return area;
+      PerCpu& mine = cpus_[arch::cpu_index()];
+      if (wanted == Warmth::warm) {
+        if (Area* area = mine.warm[slot_class].pop()) [[likely]]
+          return area;
       }
+      if (Area* area = mine.cold[slot_class].pop()) [[likely]]
+        return area;
     }
-    return refill(slot_class);
+    return refill(slot_class, wanted);
   }
 
-  /// One area back, at the head of this CPU's list. Nothing of it is mapped or in a TLB.
-  void give(Area& area) {
+  /// One area back, of which nothing is mapped, parked, or in a TLB.
+  void give_cold(Area& area) {
     area.state.store(AreaState::free, std::memory_order_relaxed);
     arch::IrqGuard guard;
-    Area*& list = free_[arch::cpu_index()].lists[area.size_class];
-    area.next = list;
-    list = &area;
+    cpus_[arch::cpu_index()].cold[area.size_class].push(area);
   }
+  /// Areas back that no TLB knows.
+  void give(const Returned& returned);
 
-  /// Whole lists back: to this CPU where it has none, else to the depot.
-  void give_lists(const Lists& lists) {
-    for (unsigned c = 0; c < kSlotClasses; ++c)
-      if (lists[c] != nullptr) give_list(c, lists[c]);
-  }
+  /// Gives the frames of all free areas, of every CPU, to the allocator.
+  void cool();
+
+  /// Frames in free areas, about.
+  u64 warm_pages();
 
   /// The area whose slot holds `va`, whatever its state; null if there is no such slot.
   Area* at(VirtAddr va) const {
     const u64 offset = va - window_.start();
-    if (offset >= window_.size()) return nullptr;
+    if (offset >= window_.size()) [[unlikely]]
+      return nullptr;
     Block* block = blocks_[offset / kBlockSize].load(std::memory_order_acquire);
-    if (block == nullptr) return nullptr;
+    if (block == nullptr) [[unlikely]]
+      return nullptr;
     const u64 slot = offset % kBlockSize >> block->slot_shift;
     return slot < block->count ? &block->areas()[slot] : nullptr;
   }
@@ -121,51 +175,146 @@ class SmallAreas {
   };
   static_assert(sizeof(Block) % alignof(Area) == 0);
 
+  using List = FreeList<Area>;
   struct alignas(64) PerCpu {
-    Lists lists{};
+    std::array<List, kSlotClasses> warm, cold;
+    std::array<std::atomic<u16>, kSlotClasses> warm_pages;  // in the warm list when it was put
+    u64 warm_total() const;
   };
 
-  [[gnu::noinline]] Result<Area*> refill(unsigned slot_class);
+  /// Whole lists on their way from one CPU to another, chained through next_chain.
+  struct Depot {
+    std::array<Area*, kSlotClasses> warm{}, cold{};
+    u64 warm_pages = 0;
+  };
+
+  [[gnu::noinline]] Result<Area*> refill(unsigned slot_class, Warmth wanted);
+  Area* take_from_depot(unsigned slot_class, Warmth wanted);
   Result<Area*> make_block(unsigned slot_class);
   Result<VirtAddr> claim_block(Entry*& entries);
   static Area* link_areas(Block& block, VirtAddr start, Entry* entries, unsigned slot_class);
-  void give_list(unsigned slot_class, Area* list);
+  void give_warm_list(unsigned slot_class, Area* list, u64 pages);
+  bool keep_warm(unsigned slot_class, Area* list, u64 pages);
+  void give_cold_list(unsigned slot_class, Area* list);
+  void cool_list(unsigned slot_class, Area* list);
 
   [[no_unique_address]] B backing_;
   VirtRange window_;
-  std::array<PerCpu, arch::kMaxCpus> free_{};
-  Locked<Lists> depot_{};  // lists of lists, chained through next_chain
+  u64 warm_limit_ = 0;
+  std::array<PerCpu, arch::kMaxCpus> cpus_{};
+  Locked<Depot> depot_{};
   Locked<usize> blocks_made_{usize{0}};
   std::array<std::atomic<Block*>, kMaxBlocks> blocks_{};
 };
 
 template <VmallocBacking B>
-auto SmallAreas<B>::refill(unsigned slot_class) -> Result<Area*> {
-  Area* list = depot_.with([&](Lists& depot) {
-    Area* top = depot[slot_class];
-    if (top != nullptr) depot[slot_class] = top->next_chain;
-    return top;
-  });
+auto SmallAreas<B>::refill(unsigned slot_class, Warmth wanted) -> Result<Area*> {
+  if (wanted == Warmth::warm) {
+    if (Area* list = take_from_depot(slot_class, Warmth::warm)) {
+      const u64 pages = list->pages;
+      if (list->next != nullptr) give_warm_list(slot_class, list->next, pages - list->backed);
+      return list;
+    }
+  }
+  Area* list = take_from_depot(slot_class, Warmth::cold);
   if (list == nullptr) list = TRY(make_block(slot_class));
-  Area* rest = list->next;
-  if (rest != nullptr) give_list(slot_class, rest);
+  if (list->next != nullptr) give_cold_list(slot_class, list->next);
   return list;
 }
 
 template <VmallocBacking B>
-void SmallAreas<B>::give_list(unsigned slot_class, Area* list) {
+auto SmallAreas<B>::take_from_depot(unsigned slot_class, Warmth wanted) -> Area* {
+  return depot_.with([&](Depot& depot) {
+    Area*& top = (wanted == Warmth::warm ? depot.warm : depot.cold)[slot_class];
+    Area* list = top;
+    if (list == nullptr) return list;
+    if (wanted == Warmth::warm) depot.warm_pages -= list->pages;
+    top = list->next_chain;
+    return list;
+  });
+}
+
+template <VmallocBacking B>
+void SmallAreas<B>::give(const Returned& returned) {
+  for (unsigned c = 0; c < kSlotClasses; ++c) {
+    if (returned.cold_[c] != nullptr) give_cold_list(c, returned.cold_[c]);
+    if (returned.warm_[c] != nullptr) give_warm_list(c, returned.warm_[c], returned.pages_[c]);
+  }
+}
+
+template <VmallocBacking B>
+void SmallAreas<B>::give_cold_list(unsigned slot_class, Area* list) {
   {
     arch::IrqGuard guard;
-    Area*& mine = free_[arch::cpu_index()].lists[slot_class];
-    if (mine == nullptr) {
-      mine = list;
-      return;
+    List& mine = cpus_[arch::cpu_index()].cold[slot_class];
+    if (mine.is_empty()) return mine.put(list);
+  }
+  depot_.with([&](Depot& depot) {
+    list->next_chain = depot.cold[slot_class];
+    depot.cold[slot_class] = list;
+  });
+}
+
+template <VmallocBacking B>
+void SmallAreas<B>::give_warm_list(unsigned slot_class, Area* list, u64 pages) {
+  if (!keep_warm(slot_class, list, pages)) cool_list(slot_class, list);
+}
+
+/// Where the list is kept: here if this CPU has none, else in the depot. False if there are warm
+/// frames enough.
+template <VmallocBacking B>
+bool SmallAreas<B>::keep_warm(unsigned slot_class, Area* list, u64 pages) {
+  if (pages > warm_limit_) return false;
+  list->pages = static_cast<u16>(pages);
+  {
+    arch::IrqGuard guard;
+    PerCpu& cpu = cpus_[arch::cpu_index()];
+    if (cpu.warm[slot_class].is_empty() && cpu.warm_total() + pages <= warm_limit_) {
+      cpu.warm_pages[slot_class].store(static_cast<u16>(pages), std::memory_order_relaxed);
+      cpu.warm[slot_class].put(list);
+      return true;
     }
   }
-  depot_.with([&](Lists& depot) {
-    list->next_chain = depot[slot_class];
-    depot[slot_class] = list;
+  return depot_.with([&](Depot& depot) {
+    if (depot.warm_pages + pages > warm_limit_) return false;
+    list->next_chain = depot.warm[slot_class];
+    depot.warm[slot_class] = list;
+    depot.warm_pages += pages;
+    return true;
   });
+}
+
+/// An upper bound: areas taken since a list was put still count until it is empty.
+template <VmallocBacking B>
+u64 SmallAreas<B>::PerCpu::warm_total() const {
+  u64 total = 0;
+  for (unsigned c = 0; c < kSlotClasses; ++c)
+    if (!warm[c].is_empty()) total += warm_pages[c].load(std::memory_order_relaxed);
+  return total;
+}
+
+template <VmallocBacking B>
+void SmallAreas<B>::cool_list(unsigned slot_class, Area* list) {
+  for (Area* area = list; area != nullptr; area = area->next) {
+    release_leaves(backing_, area->entries, area->backed);
+    area->backed = 0;
+  }
+  if (list != nullptr) give_cold_list(slot_class, list);
+}
+
+template <VmallocBacking B>
+void SmallAreas<B>::cool() {
+  for (unsigned c = 0; c < kSlotClasses; ++c) {
+    for (PerCpu& cpu : cpus_) cool_list(c, cpu.warm[c].take_all());
+    while (Area* list = take_from_depot(c, Warmth::warm)) cool_list(c, list);
+  }
+}
+
+template <VmallocBacking B>
+u64 SmallAreas<B>::warm_pages() {
+  u64 total = depot_.with([](Depot& depot) { return depot.warm_pages; });
+  for (const PerCpu& cpu : cpus_) total += cpu.warm_total();
+  return total;
 }
 
 /// A block's worth of free areas. What can fail comes first, and nothing of it stays.
@@ -225,8 +374,8 @@ auto SmallAreas<B>::first_used_after(VirtAddr va) const -> Area* {
     if (block == nullptr) return nullptr;  // they are made in order
     for (u64 slot = offset % kBlockSize >> block->slot_shift; slot < block->count; ++slot) {
       Area& area = block->areas()[slot];
-      const bool used = area.state.load(std::memory_order_acquire) == AreaState::used;
-      if (used && area.range().end() > va) return &area;
+      const u64 end = area.start + (u64{area.pages} << kPageShift);
+      if (area.is_used() && end > va.value()) return &area;
     }
     offset = align_down(offset, kBlockSize) + kBlockSize;
   }

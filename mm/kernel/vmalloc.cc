@@ -21,6 +21,7 @@ struct KernelBacking {
     return meridian::alloc_frames(order, FrameOwner::vmalloc);
   }
   static void free_frames(Frame frame, unsigned order) { meridian::free_frames(frame, order); }
+  static unsigned order_of(Frame frame) { return frame_info(frame).order(); }
   static Result<void*> alloc_record(usize bytes) { return kmalloc(bytes); }
   static void free_record(void* memory) { kfree(memory); }
   static void zero(Frame first, u64 count) {
@@ -35,9 +36,9 @@ constinit Core core;
 constinit u64 most_pages = 0;
 constexpr u64 kMostCounted = 0xffff'0000;
 
-/// On each CPU, 1/64 of RAM but at most 4 MiB may wait for a flush.
+/// On each CPU, 1/256 of RAM but at most 4 MiB may wait for a flush.
 constexpr u64 lazy_limit(u64 ram_frames) {
-  const u64 share = ram_frames / 64;
+  const u64 share = ram_frames / 256;
   return share < 32 ? 32 : share > 1024 ? 1024 : share;
 }
 

@@ -4,10 +4,11 @@
 /// very code on memory, tables and TLBs of their own; vmalloc.cc binds it to the kernel.
 ///
 /// Freeing. The holder's free parks the entries and pushes the area on its CPU's lazy list. When
-/// that list's weight reaches the limit, the CPU that pushed takes the whole list, invalidates
-/// everything once, and only then gives the frames to their allocator and the addresses to the free
-/// lists. A frame is never free while a TLB may reach it, and an address never has a new meaning
-/// while a TLB knows an old one.
+/// that list's weight reaches the limit, the CPU that pushed takes the whole list and invalidates
+/// everything once. Only then may anything get a new meaning: large areas give their frames to the
+/// allocator and their addresses to the tree; small ones become free for the next holder, up to a
+/// limit warm, with their frames. So a frame is never free while a TLB may reach it, and an address
+/// never has a new meaning while a TLB knows an old one.
 #pragma once
 
 #include "mm/kernel/large_areas.h"
@@ -23,6 +24,7 @@ class VmallocCore {
   using Area = meridian::Area<Entry>;
   using Small = SmallAreas<B>;
   using Large = LargeAreas<B>;
+  using LargeArea = typename Large::LargeArea;
 
   /// What is wanted, and by whom.
   struct Request {
@@ -58,8 +60,8 @@ class VmallocCore {
   /// Frees at once: no TLB knows the area any more when this returns. For areas without own frames.
   Result<void> free_now(VirtAddr va, AreaKind kind);
 
-  /// Everything freed so far becomes reusable; false if there was nothing.
-  bool flush();
+  /// Everything freed so far becomes reusable, and every frame that is not in use goes back.
+  void flush();
 
   std::optional<AreaInfo> next_area(VirtAddr from);
   VmallocStats stats();
@@ -79,17 +81,26 @@ class VmallocCore {
   template <typename Frames>
   Result<VirtAddr> try_small(const Request& request, Frames& frames);
   template <typename Frames>
+  [[gnu::noinline]] u64 fill_small(Area& area, u64 index, u64 end, Frames& frames);
+  template <typename Frames>
   [[gnu::noinline]] Result<VirtAddr> try_large(const Request& request, Frames& frames);
   template <typename Frames>
   [[gnu::noinline]] Result<VirtAddr> allocate_after_flush(const Request& request, Frames& frames);
 
-  Area* claim(VirtAddr va, AreaKind kind);
-  void park_area(Area& area);
-  void push_lazy(Area& area);
+  [[gnu::noinline]] Result<void> free_large(VirtAddr va, AreaKind kind);
+  void park_small(Area& area);
+  void park_large(LargeArea& area);
+  /// Addresses are not free of charge either: each block of slots keeps a table.
+  static u64 lazy_weight(const Area& area) {
+    const u64 slot = slot_pages(area.size_class) / 8;
+    return area.backed > slot ? area.backed : slot;
+  }
+  void push_lazy(Area& area, u64 weight);
   [[gnu::noinline]] void flush_this_cpu(PerCpu& cpu);
+  void invalidate(VirtRange range);
   void invalidate_everything();
   void reclaim(Area* list);
-  void release(Area& area);
+  void release_large(LargeArea& area);
 
   [[no_unique_address]] B backing_;
   Small small_;
@@ -109,7 +120,7 @@ Result<void> VmallocCore<B>::start(VirtRange region, VirtRange taken, u64 lazy_l
   const u64 most = Small::kMaxBlocks * Small::kBlockSize;
   const VirtRange window(first, half < most ? half : most);
   TRY(large_.add(window, nullptr));
-  small_.start(window);
+  small_.start(window, 2 * lazy_limit);
   return {};
 }
 
@@ -127,14 +138,17 @@ Result<VirtAddr> VmallocCore<B>::try_allocate(const Request& request, Frames& fr
 template <VmallocBacking B>
 template <typename Frames>
 Result<VirtAddr> VmallocCore<B>::try_small(const Request& request, Frames& frames) {
-  Area* area = TRY(small_.take(request.slot_class));
+  Area* area = TRY(small_.take(request.slot_class, Frames::kOwn ? Warmth::warm : Warmth::cold));
   area->kind = request.kind;
   area->caller = request.caller;
-  area->pages =
-      static_cast<u32>(frames.fill(area->entries, VirtAddr(area->start), 0, request.pages));
-  if (area->pages != request.pages) [[unlikely]] {
-    park_area(*area);
-    push_lazy(*area);
+  u64 pages = 0;
+  if constexpr (Frames::kOwn) pages = frames.wake(*area, request.pages);
+  if (pages != request.pages) [[unlikely]]
+    pages = fill_small(*area, pages, request.pages, frames);
+  area->pages = static_cast<u16>(pages);
+  if (pages != request.pages) [[unlikely]] {
+    park_small(*area);
+    push_lazy(*area, lazy_weight(*area));
     return Error{Errc::out_of_frames, 0};
   }
   backing_.tables().tlb().publish();
@@ -142,16 +156,26 @@ Result<VirtAddr> VmallocCore<B>::try_small(const Request& request, Frames& frame
   return VirtAddr(area->start);
 }
 
+/// Maps pages from `index` up to `end` if it can; returns how far it came.
+template <VmallocBacking B>
+template <typename Frames>
+u64 VmallocCore<B>::fill_small(Area& area, u64 index, u64 end, Frames& frames) {
+  const VirtAddr va(area.start + (index << kPageShift));
+  const u64 filled = index + frames.fill(area.entries + index, va, index, end - index);
+  if constexpr (Frames::kOwn) area.backed = static_cast<u16>(filled);
+  return filled;
+}
+
 template <VmallocBacking B>
 template <typename Frames>
 Result<VirtAddr> VmallocCore<B>::try_large(const Request& request, Frames& frames) {
-  typename Large::LargeArea* area = TRY(large_.take(request.pages, request.alignment));
+  LargeArea* area = TRY(large_.take(request.pages, request.alignment));
   area->kind = request.kind;
   area->caller = request.caller;
   const Result<void> filled = large_.fill(*area, request.pages, frames);
   if (!filled.has_value()) {
-    park_area(*area);
-    push_lazy(*area);
+    park_large(*area);
+    push_lazy(*area, area->mapped);
     return filled.error();
   }
   backing_.tables().tlb().publish();
@@ -172,56 +196,70 @@ Result<VirtAddr> VmallocCore<B>::allocate_after_flush(const Request& request, Fr
 }
 
 template <VmallocBacking B>
-auto VmallocCore<B>::claim(VirtAddr va, AreaKind kind) -> Area* {
+Result<void> VmallocCore<B>::free(VirtAddr va, AreaKind kind) {
   Area* area = small_.at(va);
   if (area == nullptr) [[unlikely]]
-    return large_.claim(va, kind);
-  return area->claim(va.value(), kind) ? area : nullptr;
+    return free_large(va, kind);
+  if (!area->claim(va.value(), kind)) [[unlikely]]
+    return Error{Errc::not_allocated, va.value()};
+  park_small(*area);
+  push_lazy(*area, lazy_weight(*area));
+  return {};
 }
 
 template <VmallocBacking B>
-Result<void> VmallocCore<B>::free(VirtAddr va, AreaKind kind) {
-  Area* area = claim(va, kind);
-  if (area == nullptr) [[unlikely]]
-    return Error{Errc::not_allocated, va.value()};
-  park_area(*area);
-  push_lazy(*area);
+Result<void> VmallocCore<B>::free_large(VirtAddr va, AreaKind kind) {
+  LargeArea* area = large_.claim(va, kind);
+  if (area == nullptr) return Error{Errc::not_allocated, va.value()};
+  park_large(*area);
+  push_lazy(*area, area->mapped);
   return {};
 }
 
 template <VmallocBacking B>
 Result<void> VmallocCore<B>::free_now(VirtAddr va, AreaKind kind) {
   CHECK(!owns_frames(kind));
-  Area* area = claim(va, kind);
-  if (area == nullptr) return Error{Errc::not_allocated, va.value()};
-  park_area(*area);
-  const VirtRange range = area->range();
-  auto& tlb = backing_.tables().tlb();
-  tlb.publish();
-  tlb.invalidate(range.start(), range.size(), kPageSize, TlbScope::leaf_only);
-  tlb.finish();
-  release(*area);
-  if (area->is_large())
-    large_.retire(*area);
-  else
-    small_.give(*area);
+  Area* small = small_.at(va);
+  if (small == nullptr) {
+    LargeArea* large = large_.claim(va, kind);
+    if (large == nullptr) return Error{Errc::not_allocated, va.value()};
+    park_large(*large);
+    invalidate(large->range());
+    release_large(*large);
+    return {};
+  }
+  if (!small->claim(va.value(), kind)) return Error{Errc::not_allocated, va.value()};
+  clear(small->entries, small->pages);
+  invalidate({va, u64{small->pages} << kPageShift});
+  small_.give_cold(*small);
   return {};
 }
 
 template <VmallocBacking B>
-void VmallocCore<B>::park_area(Area& area) {
-  if (!area.is_large()) [[likely]]
-    return park(area.entries, area.pages);
+void VmallocCore<B>::invalidate(VirtRange range) {
+  auto& tlb = backing_.tables().tlb();
+  tlb.publish();
+  tlb.invalidate(range.start(), range.size(), kPageSize, TlbScope::leaf_only);
+  tlb.finish();
+}
+
+template <VmallocBacking B>
+void VmallocCore<B>::park_small(Area& area) {
+  if (area.kind == AreaKind::ioremap)
+    clear(area.entries, area.pages);
+  else
+    park(area.entries, area.pages);
+}
+
+template <VmallocBacking B>
+void VmallocCore<B>::park_large(LargeArea& area) {
   large_.for_each_entry(
       area, [](Entry* entries, u64 count) { park(entries, count); },
       [](Entry& slot) { park(&slot, 1); });
 }
 
 template <VmallocBacking B>
-void VmallocCore<B>::push_lazy(Area& area) {
-  // Addresses are not free of charge either: each block of slots keeps a table.
-  const u64 slot = area.is_large() ? 0 : slot_pages(area.size_class) / 8;
-  const u64 weight = area.pages > slot ? area.pages : slot;
+void VmallocCore<B>::push_lazy(Area& area, u64 weight) {
   PerCpu& cpu = cpus_[arch::cpu_index()];
   Area* top = cpu.lazy.load(std::memory_order_relaxed);
   do {
@@ -245,7 +283,7 @@ void VmallocCore<B>::flush_this_cpu(PerCpu& cpu) {
 }
 
 template <VmallocBacking B>
-bool VmallocCore<B>::flush() {
+void VmallocCore<B>::flush() {
   std::array<Area*, arch::kMaxCpus> lists;
   bool any = false;
   for (unsigned i = 0; i < arch::kMaxCpus; ++i) {
@@ -253,10 +291,9 @@ bool VmallocCore<B>::flush() {
     lists[i] = cpus_[i].lazy.exchange(nullptr, std::memory_order_acquire);
     any |= lists[i] != nullptr;
   }
-  if (!any) return false;
-  invalidate_everything();
+  if (any) invalidate_everything();
   for (Area* list : lists) reclaim(list);
-  return true;
+  small_.cool();
 }
 
 /// One invalidation for all that was parked before the lists were taken, whichever CPU parked it.
@@ -272,42 +309,40 @@ void VmallocCore<B>::invalidate_everything() {
   flushes_.fetch_add(1, std::memory_order_relaxed);
 }
 
+/// No TLB knows the areas of `list` any more: they become free, large ones with their frames, small
+/// ones warm.
 template <VmallocBacking B>
 void VmallocCore<B>::reclaim(Area* list) {
-  typename Small::Lists lists{};
+  typename Small::Returned returned;
   while (list != nullptr) {
     Area& area = *list;
     list = area.next;
-    release(area);
-    if (area.is_large()) {
-      large_.retire(area);
-      continue;
-    }
-    area.state.store(AreaState::free, std::memory_order_relaxed);
-    area.next = lists[area.size_class];
-    lists[area.size_class] = &area;
+    if (area.is_large())
+      release_large(static_cast<LargeArea&>(area));
+    else
+      returned.add(area);
   }
-  small_.give_lists(lists);
+  small_.give(returned);
 }
 
-/// Empties the parked entries of an area that no TLB knows, and frees the frames if they are its
-/// own.
 template <VmallocBacking B>
-void VmallocCore<B>::release(Area& area) {
+void VmallocCore<B>::release_large(LargeArea& area) {
   const bool owns = owns_frames(area.kind);
-  const auto leaves = [&](Entry* entries, u64 count) {
-    if (owns)
-      release_leaves(backing_, entries, count);
-    else
-      clear(entries, count);
-  };
-  if (!area.is_large()) return leaves(area.entries, area.pages);
-  large_.for_each_entry(area, leaves, [&](Entry& slot) {
-    if (owns)
-      release_block(backing_, slot);
-    else
-      clear(&slot, 1);
-  });
+  large_.for_each_entry(
+      area,
+      [&](Entry* entries, u64 count) {
+        if (owns)
+          release_leaves(backing_, entries, count);
+        else
+          clear(entries, count);
+      },
+      [&](Entry& slot) {
+        if (owns)
+          release_block(backing_, slot);
+        else
+          clear(&slot, 1);
+      });
+  large_.retire(area);
 }
 
 template <VmallocBacking B>
@@ -316,7 +351,7 @@ std::optional<AreaInfo> VmallocCore<B>::next_area(VirtAddr from) {
   Area* small = small_.first_used_after(from);
   std::optional<AreaInfo> found = large;
   if (small != nullptr && (!large || small->start < large->range.start().value()))
-    found = info_of(*small);
+    found = info_of(*small, small->pages);
   if (found) {
     const auto [slots, level] = backing_.tables().find(found->range.start());
     found->phys = load_entry(*slots).output().address();
@@ -336,6 +371,7 @@ VmallocStats VmallocCore<B>::stats() {
     if (owns_frames(area->kind)) stats.frames += area->range.size() >> kPageShift;
     from = area->range.end();
   }
+  stats.lazy_frames = small_.warm_pages();
   for (const PerCpu& cpu : cpus_) stats.lazy_frames += cpu.weight.load(std::memory_order_relaxed);
   return stats;
 }

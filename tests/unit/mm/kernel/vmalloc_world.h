@@ -55,6 +55,12 @@ class FramePool {
     const u64 at = frame.number() - kFirst;
     return at < orders_.size() && orders_[at] != kFree;
   }
+  /// Of an allocated block, by its first frame.
+  unsigned order_of(Frame frame) const {
+    const int order = orders_.at(frame.number() - kFirst);
+    EXPECT_GE(order, 0) << "not the first frame of a block";
+    return static_cast<unsigned>(order);
+  }
   u64 in_use() const { return orders_.size() - free_; }
 
   /// From now on the k-th allocation and all after it fail (1 is the next one); 0: none does.
@@ -127,6 +133,7 @@ class VmallocWorld {
     VmallocWorld::Tables& tables() { return world->tables_; }
     Result<Frame> alloc_frames(unsigned order) { return world->pool.alloc(order); }
     void free_frames(Frame frame, unsigned order) { world->pool.free(frame, order); }
+    unsigned order_of(Frame frame) { return world->pool.order_of(frame); }
     Result<void*> alloc_record(usize bytes) {
       const u64 nth = ++world->record_attempts;
       if (world->fail_record_from != 0 && nth >= world->fail_record_from)
