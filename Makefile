@@ -53,7 +53,7 @@ bench: kernel initramfs ## count the instructions of each operation, and print t
 test: setup ## every fast test; ends with `N passed, N failed, N skipped`
 	+@$(PYTHON) tests/run.py
 
-test-deep: setup ## the long checks too: the whole boot matrix
+test-deep: setup ## the long checks too: the whole boot matrix, coverage
 	+@$(PYTHON) tests/run.py --deep
 
 selftest: test-kernel test-initramfs ## the tests inside the kernel, as it prints them
@@ -75,6 +75,7 @@ format: setup ## lay out the C++ sources as .clang-format says
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | \
 		while IFS='	' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@echo 'The machine: MEM=512M CPUS=1 CPU=neoverse-n1 GIC=3 EL=1 LAYOUT=... APPEND="..." INITRD=... (qemu/README.md)'
 
 clean: ## delete what was built
 	rm -rf $(BUILD)
