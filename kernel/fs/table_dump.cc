@@ -92,7 +92,7 @@ void print_bits(Writer& out, const DumpRun& run) {
 }
 
 void print_run(Writer& out, const DumpRun& run) {
-  print(out, "{}-{}   {:>9} {}", run.range.start(), run.range.end(), Bytes{run.range.size()},
+  print(out, "{}-{}   {:>10} {}", run.range.start(), run.range.end(), Bytes{run.range.size()},
         level_name(run.level));
   if (run.kind == Kind::leaf) print_bits(out, run);
   out.put('\n');

@@ -100,8 +100,8 @@ Result<void> alloc_by_order(Writer& out, Args& args) {
   const Frame first = TRY(alloc_frames(static_cast<unsigned>(order), FrameOwner::kernel, zone));
   const u64 size = kPageSize << order;
   TRY(hold({first.address().value(), size, Held::From::pages, static_cast<u8>(order)}));
-  print(out, "{} frames from PFN {:X} on, zone {}: physical {}", u64{1} << order, first.number(),
-        name_of(zone_of(first)), first.address());
+  print(out, "{} frame{} from PFN {:X} on, zone {}: physical {}", u64{1} << order,
+        order == 0 ? "" : "s", first.number(), name_of(zone_of(first)), first.address());
   const Result<VirtAddr> linear = linear_map.to_virt(first.address());
   if (linear.has_value()) print(out, ", linear {}", linear.value());
   out.put('\n');
@@ -137,8 +137,9 @@ Result<void> cmd_alloc(Writer& out, Args& args) {
   TRY(args.word("KIND"));
   return args.refuse("is none of pages, kmalloc and vmalloc");
 }
-SHELL_COMMAND("alloc", "alloc [pages ORDER [ZONE] | kmalloc SIZE | vmalloc SIZE]",
-              "allocate by hand; alone: list what is held so", cmd_alloc, CommandGroup::memory);
+SHELL_COMMAND("alloc", "alloc [KIND N [ZONE]]",
+              "2^N pages, kmalloc or vmalloc of N bytes, by hand; alone: list them", cmd_alloc,
+              CommandGroup::memory);
 
 /// A block of pages goes by its physical address, and by its linear one too.
 Result<void> cmd_free(Writer& out, Args& args) {

@@ -93,12 +93,18 @@ Result<void> cmd_translate(Writer& out, Args& args) {
 SHELL_COMMAND("translate", "translate VA", "where VA leads: by the tables, and by the MMU (AT)",
               cmd_translate, CommandGroup::address_space);
 
-/// The largest unit in which `size` (0 stands for 2^64) is a whole number; "~16 EiB" for the hole.
+/// The size in the largest unit it has one of, rounded and marked with ~ if it is no whole number
+/// of them.
 void print_size(Writer& out, const Region& region) {
-  if (region.kind == RegionKind::hole)
-    print(out, "{:>9}", "~16E");
-  else
-    print(out, "{:>9}", Bytes{region.size()});
+  constexpr std::string_view kUnits = "KMGTPE";
+  const u64 size = region.size();
+  usize unit = 0;
+  while (unit + 1 < kUnits.size() && size >> (10 * (unit + 2)) != 0) ++unit;
+  const u64 whole = u64{1} << (10 * (unit + 1));
+  const u64 rounded = size / whole + (size % whole >= whole / 2 ? 1 : 0);
+  BufferWriter<24> text;
+  print(text, "{}{}{}", size % whole == 0 ? "" : "~", rounded, kUnits[unit]);
+  print(out, "{:>6}", text.text());
 }
 
 Result<void> cmd_layout(Writer& out, Args& args) {
