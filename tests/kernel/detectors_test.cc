@@ -30,12 +30,12 @@ VirtAddr linear_alias(VirtAddr image_address) {
 }
 
 /// vmalloc memory that goes back by itself.
-class Area {
+class Memory {
  public:
-  explicit Area(usize size) : memory_(vmalloc(size).value_or(nullptr)) {}
-  ~Area() { vfree(memory_); }
-  Area(const Area&) = delete;
-  Area& operator=(const Area&) = delete;
+  explicit Memory(usize size) : memory_(vmalloc(size).value_or(nullptr)) {}
+  ~Memory() { vfree(memory_); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
   bool ok() const { return memory_ != nullptr; }
   VirtAddr start() const { return VirtAddr::of(memory_); }
 
@@ -48,7 +48,7 @@ class Area {
 /// One byte past the end of a vmalloc area is an unmapped page, whatever the size.
 KERNEL_TEST(detectors, AVmallocOverrunMeetsTheGuardPage) {
   for (const usize pages : {1, 2, 3, 16, 100}) {
-    const Area area(pages * kPageSize);
+    const Memory area(pages * kPageSize);
     ASSERT_TRUE(area.ok());
     const VirtAddr end = area.start() + pages * kPageSize;
     EXPECT_TRUE(probe(end - 1, ProbeKind::store).ok);
@@ -61,7 +61,7 @@ KERNEL_TEST(detectors, AVmallocOverrunMeetsTheGuardPage) {
 KERNEL_TEST(detectors, UseAfterVfreeFaults) {
   VirtAddr freed;
   {
-    const Area area(3 * kPageSize);
+    const Memory area(3 * kPageSize);
     ASSERT_TRUE(area.ok());
     freed = area.start() + kPageSize;
     EXPECT_TRUE(probe_store(freed, 8, 1).ok);
@@ -120,7 +120,7 @@ KERNEL_TEST(detectors, NothingInTheLinearMapCanBeExecuted) {
 }
 
 KERNEL_TEST(detectors, VmallocMemoryCannotBeExecuted) {
-  const Area area(kPageSize);
+  const Memory area(kPageSize);
   ASSERT_TRUE(area.ok());
   EXPECT_TRUE(probe_store(area.start(), 4, kRet).ok);
   EXPECT_FAULT(probe(area.start(), ProbeKind::execute), permission, execute, area.start());
@@ -134,7 +134,7 @@ KERNEL_TEST(detectors, AMappingThatIsWritableAndExecutableIsRefused) {
   EXPECT_ERROR(vmap(frames, {.write = true, .execute = true}), Errc::write_and_execute);
   EXPECT_ERROR(vmap(frames, kUserData), Errc::unsupported);
 
-  const Area area(kPageSize);
+  const Memory area(kPageSize);
   ASSERT_TRUE(area.ok());
   const VirtRange page(area.start(), kPageSize);
   EXPECT_ERROR(kernel_space().protect(page, {.write = true, .execute = true}),
@@ -145,7 +145,7 @@ KERNEL_TEST(detectors, AMappingThatIsWritableAndExecutableIsRefused) {
 
 /// A page whose rights were taken away refuses at once: the TLB has been told.
 KERNEL_TEST(detectors, ReadOnlyCountsFromTheMomentItIsSet) {
-  const Area area(2 * kPageSize);
+  const Memory area(2 * kPageSize);
   ASSERT_TRUE(area.ok());
   const VirtAddr first = area.start(), second = area.start() + kPageSize;
   EXPECT_TRUE(probe_store(first, 8, 7).ok);  // so that the TLB holds it as writable
@@ -159,7 +159,7 @@ KERNEL_TEST(detectors, ReadOnlyCountsFromTheMomentItIsSet) {
 
 /// AF = 0 is a fault of its own kind: the first access shows.
 KERNEL_TEST(detectors, APageNotYetAccessedGivesAnAccessFlagFault) {
-  const Area area(kPageSize);
+  const Memory area(kPageSize);
   ASSERT_TRUE(area.ok());
   Attributes untouched = kKernelData;
   untouched.accessed = false;
