@@ -68,6 +68,22 @@ Result<void> check_request(u64 size, u64 alignment) {
 
 }  // namespace
 
+const char* name_of(AreaKind kind) {
+  switch (kind) {
+    case AreaKind::vmalloc:
+      return "vmalloc";
+    case AreaKind::vmap:
+      return "vmap";
+    case AreaKind::ioremap:
+      return "ioremap";
+    case AreaKind::kernel_stack:
+      return "stack";
+    case AreaKind::image:
+      return "image";
+  }
+  UNREACHABLE();
+}
+
 Result<void*> vmalloc(usize size) { return allocate_own(size, {}, __builtin_return_address(0)); }
 
 Result<void*> vmalloc(usize size, const VmallocOptions& options) {
