@@ -10,12 +10,14 @@ UNIT_TESTS := $(sort $(shell find tests/unit -name '*_test.cc' 2>/dev/null))
 UNIT_KERNEL_SOURCES := $(wildcard \
 	arch/aarch64/regs/*.cc \
 	arch/aarch64/vmsa/*.cc \
+	kernel/console/*.cc \
 	kernel/devicetree/*.cc \
 	kernel/fs/cpio.cc \
 	kernel/init/command_line.cc \
 	kernel/lib/*.cc \
 	kernel/log/symbol_table.cc \
 	kernel/proc/elf.cc \
+	kernel/proc/initial_stack.cc \
 	kernel/shell/args.cc \
 	kernel/shell/line_editor.cc \
 	kernel/shell/shell.cc \
@@ -23,7 +25,8 @@ UNIT_KERNEL_SOURCES := $(wildcard \
 	mm/kernel/area_tree.cc \
 	mm/kernel/linear_map.cc \
 	mm/layout/*.cc \
-	mm/slab/*.cc)
+	mm/slab/*.cc \
+	mm/user/*.cc)
 UNIT_SOURCES := $(UNIT_TESTS) $(UNIT_KERNEL_SOURCES) $(wildcard tests/support/*.cc)
 
 # The fake architecture takes the place of arch/aarch64/include; nothing else differs for the code, which

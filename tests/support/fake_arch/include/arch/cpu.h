@@ -11,5 +11,6 @@ inline thread_local unsigned fake_cpu = 0;
 
 inline unsigned cpu_index() { return fake_cpu; }
 inline void relax() {}
+inline void wait_for_interrupt() {}
 
 }  // namespace meridian::arch
