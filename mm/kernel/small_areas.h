@@ -179,6 +179,9 @@ class SmallAreas {
   struct alignas(64) PerCpu {
     std::array<List, kSlotClasses> warm, cold;
     std::array<std::atomic<u16>, kSlotClasses> warm_pages;  // in the warm list when it was put
+    u64 warm_pages_in(unsigned c) const {
+      return warm[c].is_empty() ? 0 : warm_pages[c].load(std::memory_order_relaxed);
+    }
     u64 warm_total() const;
   };
 
@@ -194,7 +197,10 @@ class SmallAreas {
   Result<VirtAddr> claim_block(Entry*& entries);
   static Area* link_areas(Block& block, VirtAddr start, Entry* entries, unsigned slot_class);
   void give_warm_list(unsigned slot_class, Area* list, u64 pages);
-  bool keep_warm(unsigned slot_class, Area* list, u64 pages);
+  bool keep_here(unsigned slot_class, Area* list, u64 pages);
+  bool cool_largest_here(unsigned slot_class);
+  bool keep_in_depot(unsigned slot_class, Area* list, u64 pages);
+  bool cool_one_in_depot(unsigned slot_class);
   void give_cold_list(unsigned slot_class, Area* list);
   void cool_list(unsigned slot_class, Area* list);
 
@@ -255,26 +261,51 @@ void SmallAreas<B>::give_cold_list(unsigned slot_class, Area* list) {
   });
 }
 
+/// The list stays warm, here if this CPU has none of its class, else in the depot. What came back
+/// last is the likeliest to be wanted: lists of other classes make room for it.
 template <VmallocBacking B>
 void SmallAreas<B>::give_warm_list(unsigned slot_class, Area* list, u64 pages) {
-  if (!keep_warm(slot_class, list, pages)) cool_list(slot_class, list);
+  list->pages = static_cast<u16>(pages);
+  if (pages <= warm_limit_) {
+    do {
+      if (keep_here(slot_class, list, pages)) return;
+    } while (cool_largest_here(slot_class));
+    do {
+      if (keep_in_depot(slot_class, list, pages)) return;
+    } while (cool_one_in_depot(slot_class));
+  }
+  cool_list(slot_class, list);
 }
 
-/// Where the list is kept: here if this CPU has none, else in the depot. False if there are warm
-/// frames enough.
 template <VmallocBacking B>
-bool SmallAreas<B>::keep_warm(unsigned slot_class, Area* list, u64 pages) {
-  if (pages > warm_limit_) return false;
-  list->pages = static_cast<u16>(pages);
-  {
-    arch::IrqGuard guard;
-    PerCpu& cpu = cpus_[arch::cpu_index()];
-    if (cpu.warm[slot_class].is_empty() && cpu.warm_total() + pages <= warm_limit_) {
-      cpu.warm_pages[slot_class].store(static_cast<u16>(pages), std::memory_order_relaxed);
-      cpu.warm[slot_class].put(list);
-      return true;
-    }
+bool SmallAreas<B>::keep_here(unsigned slot_class, Area* list, u64 pages) {
+  arch::IrqGuard guard;
+  PerCpu& cpu = cpus_[arch::cpu_index()];
+  if (!cpu.warm[slot_class].is_empty() || cpu.warm_total() + pages > warm_limit_) return false;
+  cpu.warm_pages[slot_class].store(static_cast<u16>(pages), std::memory_order_relaxed);
+  cpu.warm[slot_class].put(list);
+  return true;
+}
+
+/// Makes room for a list of `slot_class` on this CPU; false if there is nothing to cool, or no
+/// need.
+template <VmallocBacking B>
+bool SmallAreas<B>::cool_largest_here(unsigned slot_class) {
+  PerCpu& cpu = cpus_[arch::cpu_index()];
+  if (!cpu.warm[slot_class].is_empty()) return false;
+  unsigned largest = slot_class;
+  u64 most = 0;
+  for (unsigned c = 0; c < kSlotClasses; ++c) {
+    const u64 pages = cpu.warm_pages_in(c);
+    if (pages > most) largest = c, most = pages;
   }
+  if (most == 0) return false;
+  cool_list(largest, cpu.warm[largest].take_all());
+  return true;
+}
+
+template <VmallocBacking B>
+bool SmallAreas<B>::keep_in_depot(unsigned slot_class, Area* list, u64 pages) {
   return depot_.with([&](Depot& depot) {
     if (depot.warm_pages + pages > warm_limit_) return false;
     list->next_chain = depot.warm[slot_class];
@@ -284,12 +315,24 @@ bool SmallAreas<B>::keep_warm(unsigned slot_class, Area* list, u64 pages) {
   });
 }
 
+/// Cools one list of another class in the depot; false if there is none.
+template <VmallocBacking B>
+bool SmallAreas<B>::cool_one_in_depot(unsigned slot_class) {
+  for (unsigned c = 0; c < kSlotClasses; ++c) {
+    if (c == slot_class) continue;
+    if (Area* list = take_from_depot(c, Warmth::warm)) {
+      cool_list(c, list);
+      return true;
+    }
+  }
+  return false;
+}
+
 /// An upper bound: areas taken since a list was put still count until it is empty.
 template <VmallocBacking B>
 u64 SmallAreas<B>::PerCpu::warm_total() const {
   u64 total = 0;
-  for (unsigned c = 0; c < kSlotClasses; ++c)
-    if (!warm[c].is_empty()) total += warm_pages[c].load(std::memory_order_relaxed);
+  for (unsigned c = 0; c < kSlotClasses; ++c) total += warm_pages_in(c);
   return total;
 }
 

@@ -239,6 +239,17 @@ TEST_F(VmallocCoreTest, FreedAreasStayWarmUpToALimit) {
   EXPECT_EQ(core_->stats().lazy_frames, 0u);
 }
 
+/// Areas of one size that lie around warm do not keep another size from becoming warm.
+TEST_F(VmallocCoreTest, WarmAreasMakeRoomForOtherSizes) {
+  for (const u64 pages : {1, 4, 16, 2, 60, 7, 1}) {
+    SCOPED_TRACE(testing::Message() << pages << " pages");
+    for (int i = 0; i < 600; ++i) must_free(must_allocate(pages));
+    const u64 attempts = world_->pool.attempts();
+    for (int i = 0; i < 100; ++i) must_free(must_allocate(pages));
+    EXPECT_EQ(world_->pool.attempts(), attempts);
+  }
+}
+
 /// Whatever sizes come and go, on whichever CPU: what is kept without a holder is limited.
 TEST_F(VmallocCoreTest, WhatIsKeptWarmIsLimited) {
   std::mt19937_64 random(test_seed());
