@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "mm/frames/percpu_cache.h"
 
+#include <algorithm>
+
 namespace meridian {
 namespace {
 
-/// The block behind `number` in its list; its entry becomes `none`.
-u64 unlink(FrameTable& table, u64 number) {
-  FrameInfo& info = table[Frame::from_number(number)];
+/// The number of the block behind this one in its list; its own entry becomes `none`.
+u64 unlink(FrameInfo& info) {
   const u64 next = FrameInfo::Next::decode(info.head());
   info.set_head(0);
   return next;
@@ -60,24 +61,29 @@ void PerCpuCache::give_back(FrameTable& table, Buddy& zone, unsigned order, u64 
   }
 }
 
-/// Unlinks the block at the head and those behind it, one by one up to `count`, as long as each
-/// lies just below or just above the one before: the way they lie if they were freed in the order
-/// of their addresses.
+/// Unlinks the block at the head and those behind it, at most `count`, as long as each lies just
+/// below or just above the one before: the way they lie if they were freed in the order of their
+/// addresses.
 FrameRange PerCpuCache::unlink_run(FrameTable& table, unsigned order, u64 count) {
   const u64 word = lists_[order].load(std::memory_order_relaxed);
   const u64 first = Head::decode(word);
   if (first == 0) return {};
-  u64 step = u64{1} << order;
-  u64 number = first, next = unlink(table, first);
-  if (next + step == first) step = ~step + 1;
+  FrameInfo* info = &table[Frame::from_number(first)];
+  u64 next = unlink(*info);
+  const bool descends = next < first;
+  // A run that descends stops above block 0, whose number ends the list.
+  const u64 longest = descends ? std::min(count, first >> order) : count;
+  const i64 step = descends ? -(i64{1} << order) : i64{1} << order;
   u64 taken = 1;
-  for (; taken != count && next == number + step && next != 0; ++taken) {
-    number = next;
-    next = unlink(table, number);
+  for (u64 beside = first + static_cast<u64>(step); taken != longest && next == beside; ++taken) {
+    info += step;
+    beside += static_cast<u64>(step);
+    next = unlink(*info);
   }
   const u64 room = (word + taken) & Room::kMask;
   lists_[order].store(next << Head::kLow | room, std::memory_order_relaxed);
-  return {Frame::from_number(first < number ? first : number), taken << order};
+  const u64 lowest = descends ? first - ((taken - 1) << order) : first;
+  return {Frame::from_number(lowest), taken << order};
 }
 
 u64 PerCpuCache::frames() const {

@@ -59,9 +59,10 @@ class alignas(64) PerCpuCache {
   u64 frames() const;
 
  private:
-  /// How many blocks of an order are kept at most, and how many move at once: a MiB or so for all.
-  static constexpr std::array<u64, kOrders> kCapacity{128, 16, 8, 4, 2, 2};
-  static constexpr std::array<u64, kOrders> kBatch{64, 8, 4, 2, 1, 1};
+  /// How many blocks of an order are kept at most, and how many move at once: two MiB or so for
+  /// all.
+  static constexpr std::array<u64, kOrders> kCapacity{256, 16, 8, 4, 2, 2};
+  static constexpr std::array<u64, kOrders> kBatch{128, 8, 4, 2, 1, 1};
 
   // A list is one word, so that its two parts are never seen apart: the first block's frame number
   // (0 is none) where an entry has its link, and below it how many more blocks the list should

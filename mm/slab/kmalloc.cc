@@ -64,7 +64,7 @@ void free_large(void* object) {
 }
 
 /// What did not go onto a list: no object of a slab, or one too many.
-[[gnu::noinline]] void free_slowly(void* object, usize id) {
+[[gnu::noinline]] void free_slowly(usize id, void* object) {
   if (id == 0) return free_large(object);
   slab_cache(id)->free_slowly(object);
 }
@@ -87,7 +87,7 @@ void kfree(void* object) {
     return;
   const u64 id = FrameInfo::Cache::decode(slab_front.info(object).head());
   if (!slab_free(object, id)) [[unlikely]]
-    free_slowly(object, id);
+    free_slowly(id, object);
 }
 
 Result<void> try_kfree(void* object) {

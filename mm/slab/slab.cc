@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "mm/frames/frame_allocator.h"
 #include "mm/kernel/linear_map.h"
 #include "mm/slab/cpu_lists.h"
 
@@ -16,10 +17,13 @@ constexpr u64 kEmptySlabsKept = 2;
 /// Guards the handing out of ids.
 constinit Spinlock ids_lock;
 
+FrameTable& table() { return frame_allocator.table(); }
+FrameInfo& entry_of(Frame frame) { return table()[frame]; }
+
 u64 entry_of_linear_address_0() {
   const u64 page = linear_map.virt().start().value() >> kPageShift;
   const FrameRange first{Frame(linear_map.phys().start()), 1};
-  return frame_table().entries(first).start().value() - page * sizeof(FrameInfo);
+  return table().entries(first).start().value() - page * sizeof(FrameInfo);
 }
 
 /// A slab's entry without its link.
@@ -109,8 +113,8 @@ SlabCache::Chain SlabCache::take_from_slab(Lists& lists) {
   if (from.is_empty()) return {nullptr, nullptr, 0};
   if (&from == &lists.empty) --lists.empty_slabs;
   const Frame slab = from.front();
-  FrameInfo& info = frame_info(slab);
-  from.remove(frame_table(), slab, unlinked(info));
+  FrameInfo& info = entry_of(slab);
+  from.remove(table(), slab, unlinked(info));
 
   const u64 word = info.word();
   const u64 count = capacity_ - InUse::decode(word);
@@ -123,21 +127,26 @@ SlabCache::Chain SlabCache::take_from_slab(Lists& lists) {
 /// A slab more, all of whose objects are in the chain that is returned.
 Result<SlabCache::Chain> SlabCache::new_slab() {
   const Frame slab = TRY(alloc_frames(order_, FrameOwner::slab));
-  const u64 head = frame_info(slab).head() & ~FrameInfo::Allocated::kSet;
+  const u64 head = entry_of(slab).head() & ~FrameInfo::Allocated::kSet;
   const u64 entry = head | FrameInfo::Cache::encode(id_.load(std::memory_order_relaxed));
-  for (u64 i = 0; i < u64{1} << order_; ++i) frame_info(slab + i).set_head(entry);
-  frame_info(slab).set_word(InUse::encode(capacity_) | FreeOffset::encode(kNoFree));
+  for (u64 i = 0; i < u64{1} << order_; ++i) entry_of(slab + i).set_head(entry);
+  entry_of(slab).set_word(InUse::encode(capacity_) | FreeOffset::encode(kNoFree));
   lists_.with([](Lists& lists) { ++lists.slabs; });
   return carve(linear_map.pointer(slab));
 }
 
+/// Chains the objects of a new slab, two at a time because there are many.
 SlabCache::Chain SlabCache::carve(void* slab) const {
+  const u64 size = size_;
   u8* object = static_cast<u8*>(slab);
-  u8* const last = object + u64{capacity_ - 1} * size_;
-  if constexpr (kSelfChecks) std::memset(slab, kObjectPoison, u64{capacity_} * size_);
-  const u32 size = size_;
-#pragma GCC unroll 4
-  for (; object != last; object += size) next_of(object) = object + size;
+  u8* const last = object + (capacity_ - 1) * size;
+  if constexpr (kSelfChecks) std::memset(slab, kObjectPoison, capacity_ * size);
+  for (u32 pairs = capacity_ / 2; pairs != 0; --pairs) {
+    u8* const second = object + size;
+    next_of(object) = second;
+    object = second + size;
+    next_of(second) = object;
+  }
   next_of(last) = nullptr;
   return {slab, last, capacity_};
 }
@@ -149,44 +158,41 @@ void SlabCache::free_slowly(void* object) {
   CHECK(list.push(object));
 }
 
-/// Gives all objects in a CPU's list back to their slabs.
-void SlabCache::give_back(SlabCpuList& list) {
-  lists_.with([&](Lists& lists) {
-    while (list.first != nullptr) put_run(lists, unlink_run(list));
-  });
-}
-
 /// Takes the first object off a CPU's list, and those behind it that lie in the same slab: they go
-/// back as one. This loop is most of what freeing many objects costs.
-SlabCache::Chain SlabCache::unlink_run(SlabCpuList& list) const {
+/// back as one. This loop is most of what freeing many objects costs, so it takes two at a time.
+inline SlabCache::Chain SlabCache::unlink_run(SlabCpuList& list) const {
   const unsigned shift = kPageShift + order_;
-  void* const first = list.first;
-  const u64 number = VirtAddr::of(first).value() >> shift;
-  void* object = first;
-  void* last;
-  i64 taken = 0;
-#pragma GCC unroll 4
-  do {
-    last = object;
-    object = next_of(object);
-    ++taken;
-  } while (VirtAddr::of(object).value() >> shift == number);  // nullptr is in no slab
-  list.first = object;
-  list.room += taken;
-  return {first, last, static_cast<u64>(taken)};
+  const u64 slab = VirtAddr::of(list.first).value() >> shift;
+  // nullptr is in no slab.
+  const auto is_in_slab = [&](void* object) {
+    return VirtAddr::of(object).value() >> shift == slab;
+  };
+  Chain run{list.first, list.first, 1};
+  void* next = next_of(run.last);
+  while (is_in_slab(next)) {
+    void* const after = next_of(next);
+    if (!is_in_slab(after)) {
+      run = {run.first, next, run.count + 1};
+      next = after;
+      break;
+    }
+    run = {run.first, after, run.count + 2};
+    next = next_of(after);
+  }
+  list = {next, list.room + static_cast<i64>(run.count)};
+  return run;
 }
 
-void SlabCache::put_run(Lists& lists, const Chain& run) {
-  FrameTable& table = frame_table();
+inline void SlabCache::put_run(Lists& lists, const Chain& run) {
   const Frame slab = slab_of(run.first);
-  FrameInfo& info = table[slab];
+  FrameInfo& info = entry_of(slab);
   const u64 in_use = InUse::decode(info.word());
   const u64 offset = FreeOffset::decode(info.word());
   CHECK(run.count <= in_use);
   const u64 left = in_use - run.count;
   const bool was_listed = offset != kNoFree;
   if (left == 0 && lists.empty_slabs == kEmptySlabsKept) {
-    if (was_listed) lists.partial.remove(table, slab, unlinked(info));
+    if (was_listed) lists.partial.remove(table(), slab, unlinked(info));
     lists.free_objects -= capacity_ - in_use;
     return release(lists, slab);
   }
@@ -197,19 +203,26 @@ void SlabCache::put_run(Lists& lists, const Chain& run) {
                 FreeOffset::encode(first));
   lists.free_objects += run.count;
   if (left != 0) {
-    if (!was_listed) lists.partial.push(table, slab, unlinked(info));
+    if (!was_listed) lists.partial.push(table(), slab, unlinked(info));
     return;
   }
-  if (was_listed) lists.partial.remove(table, slab, unlinked(info));
-  lists.empty.push(table, slab, unlinked(info));
+  if (was_listed) lists.partial.remove(table(), slab, unlinked(info));
+  lists.empty.push(table(), slab, unlinked(info));
   ++lists.empty_slabs;
+}
+
+/// Gives all objects in a CPU's list back to their slabs.
+void SlabCache::give_back(SlabCpuList& list) {
+  lists_.with([&](Lists& lists) {
+    while (list.first != nullptr) put_run(lists, unlink_run(list));
+  });
 }
 
 /// Gives a slab whose objects are all free, and which is in no list, back to the buddy.
 void SlabCache::release(Lists& lists, Frame slab) {
-  FrameInfo& info = frame_info(slab);
+  FrameInfo& info = entry_of(slab);
   info.set_head((unlinked(info) & ~FrameInfo::Cache::kMask) | FrameInfo::Allocated::kSet);
-  for (u64 i = 1; i < u64{1} << order_; ++i) frame_info(slab + i).set_head(0);
+  for (u64 i = 1; i < u64{1} << order_; ++i) entry_of(slab + i).set_head(0);
   --lists.slabs;
   free_frames(slab, order_);
 }
@@ -224,7 +237,7 @@ void SlabCache::drain() {
   lists_.with([&](Lists& lists) {
     while (!lists.empty.is_empty()) {
       const Frame slab = lists.empty.front();
-      lists.empty.remove(frame_table(), slab, unlinked(frame_info(slab)));
+      lists.empty.remove(table(), slab, unlinked(entry_of(slab)));
       lists.free_objects -= capacity_;
       --lists.empty_slabs;
       release(lists, slab);
@@ -250,7 +263,7 @@ bool SlabCache::is_free(const void* object) {
   if (is_in(slab_front.list(id_.load(std::memory_order_acquire)).first)) return true;
   return lists_.with([&](Lists&) {
     const Frame slab = slab_of(object);
-    const u64 offset = FreeOffset::decode(frame_info(slab).word());
+    const u64 offset = FreeOffset::decode(entry_of(slab).word());
     return offset != kNoFree && is_in(linear_map.pointer<u64>(slab) + offset);
   });
 }

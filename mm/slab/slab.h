@@ -115,8 +115,8 @@ class SlabCache {
   Result<Chain> new_slab();
   Chain carve(void* slab) const;
   void give_back(SlabCpuList& list);
-  Chain unlink_run(SlabCpuList& list) const;
-  void put_run(Lists& lists, const Chain& run);
+  [[gnu::always_inline]] Chain unlink_run(SlabCpuList& list) const;
+  [[gnu::always_inline]] void put_run(Lists& lists, const Chain& run);
   void release(Lists& lists, Frame slab);
   Frame slab_of(const void* object) const;
 
