@@ -70,14 +70,12 @@ class OwnFrames {
 
 template <VmallocBacking B>
 u64 OwnFrames<B>::wake(Area& area, u64 pages) {
+  Entry* const entries = area.entries;
   const u64 count = pages < area.backed ? pages : area.backed;
-  if (count < area.backed) split_run(area.entries, count);
-  for (u64 i = 0; i < count; ++i) {
-    const Entry leaf = parked(area.entries[i]);
-    if (wants_zeroes()) [[unlikely]]
-      backing_.zero(leaf.output(), 1);
-    store_entry(area.entries[i], leaf);
-  }
+  if (count < area.backed) split_run(entries, count);
+  if (wants_zeroes()) [[unlikely]]
+    for (u64 i = 0; i < count; ++i) backing_.zero(parked(entries[i]).output(), 1);
+  for (u64 i = 0; i < count; ++i) store_entry(entries[i], parked(entries[i]));
   return count;
 }
 

@@ -163,6 +163,17 @@ class SmallAreas {
     return slot < block->count ? &block->areas()[slot] : nullptr;
   }
 
+  /// The entry of `va` in the table of its block; null if it lies in none.
+  Entry* entry_of(VirtAddr va) const {
+    const u64 offset = va - window_.start();
+    if (offset >= window_.size()) [[unlikely]]
+      return nullptr;
+    const Block* block = blocks_[offset / kBlockSize].load(std::memory_order_acquire);
+    if (block == nullptr) [[unlikely]]
+      return nullptr;
+    return block->table + offset % kBlockSize / kPageSize;
+  }
+
   /// The first area in use that ends after `va`, or null.
   Area* first_used_after(VirtAddr va) const;
 
@@ -170,6 +181,7 @@ class SmallAreas {
   struct Block {
     u32 count;       // slots
     u32 slot_shift;  // log2 of a slot's bytes
+    Entry* table;
 
     Area* areas() { return reinterpret_cast<Area*>(this + 1); }
   };
@@ -374,7 +386,8 @@ auto SmallAreas<B>::make_block(unsigned slot_class) -> Result<Area*> {
   }
   const u64 slot_size = slot_pages(slot_class) * kPageSize;
   Block* block = new (memory) Block{.count = static_cast<u32>(slots),
-                                    .slot_shift = static_cast<u32>(std::countr_zero(slot_size))};
+                                    .slot_shift = static_cast<u32>(std::countr_zero(slot_size)),
+                                    .table = entries};
   Area* list = link_areas(*block, start.value(), entries, slot_class);
   blocks_[(start.value() - window_.start()) / kBlockSize].store(block, std::memory_order_release);
   return list;

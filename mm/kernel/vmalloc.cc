@@ -115,7 +115,13 @@ void vunmap(void* memory) {
 Result<void> try_vunmap(VirtAddr memory) { return core.free_now(memory, AreaKind::vmap); }
 
 Result<Frame> vmalloc_to_frame(const volatile void* address) {
-  return kernel_space().frame_of(VirtAddr::of(address));
+  const VirtAddr va = VirtAddr::of(address);
+  arch::Entry* const slot = core.entry_of(va);
+  if (slot == nullptr) [[unlikely]]
+    return kernel_space().frame_of(va);
+  const arch::Entry leaf = load_entry(*slot);
+  if (leaf.kind(Level::L3) != Kind::leaf) return Error{Errc::not_mapped, va.value()};
+  return leaf.output();
 }
 
 Result<VirtRange> alloc_kernel_stack() {

@@ -46,7 +46,8 @@ Result<void*> vmap(std::span<const Frame> frames, Attributes attributes);
 void vunmap(void* memory);
 Result<void> try_vunmap(VirtAddr memory);
 
-/// The frame behind any mapped kernel address (vmalloc, vmap, image, linear map): walks the tables.
+/// The frame behind any mapped kernel address (vmalloc, vmap, image, linear map), from the tables.
+/// A walk, but where the last table is known: tables of this half stay for ever.
 /// Errc::not_mapped; Errc::not_canonical outside the kernel half.
 Result<Frame> vmalloc_to_frame(const volatile void* address);
 

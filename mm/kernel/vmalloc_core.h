@@ -48,7 +48,7 @@ class VmallocCore {
 
   /// An area whose pages `frames` fills. On an error nothing is left behind.
   template <typename Frames>
-  Result<VirtAddr> allocate(const Request& request, Frames&& frames) {
+  [[gnu::always_inline]] inline Result<VirtAddr> allocate(const Request& request, Frames&& frames) {
     Result<VirtAddr> area = try_allocate(request, frames);
     if (!area.has_value()) [[unlikely]]
       return allocate_after_flush(request, frames);
@@ -62,6 +62,9 @@ class VmallocCore {
 
   /// Everything freed so far becomes reusable, and every frame that is not in use goes back.
   void flush();
+
+  /// The entry of `va`, if that is known without a walk; null otherwise.
+  Entry* entry_of(VirtAddr va) const { return small_.entry_of(va); }
 
   std::optional<AreaInfo> next_area(VirtAddr from);
   VmallocStats stats();
@@ -77,9 +80,10 @@ class VmallocCore {
     return error.code == Errc::out_of_address_space && request.kind != AreaKind::kernel_stack;
   }
   template <typename Frames>
-  Result<VirtAddr> try_allocate(const Request& request, Frames& frames);
+  [[gnu::always_inline]] inline Result<VirtAddr> try_allocate(const Request& request,
+                                                              Frames& frames);
   template <typename Frames>
-  Result<VirtAddr> try_small(const Request& request, Frames& frames);
+  [[gnu::always_inline]] inline Result<VirtAddr> try_small(const Request& request, Frames& frames);
   template <typename Frames>
   [[gnu::noinline]] u64 fill_small(Area& area, u64 index, u64 end, Frames& frames);
   template <typename Frames>
@@ -95,7 +99,7 @@ class VmallocCore {
     const u64 slot = slot_pages(area.size_class) / 8;
     return area.backed > slot ? area.backed : slot;
   }
-  void push_lazy(Area& area, u64 weight);
+  [[gnu::always_inline]] inline void push_lazy(Area& area, u64 weight);
   [[gnu::noinline]] void flush_this_cpu(PerCpu& cpu);
   void invalidate(VirtRange range);
   void invalidate_everything();
