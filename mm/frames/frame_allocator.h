@@ -56,6 +56,11 @@ class FrameAllocator {
   FrameState state_from_map(const Growth& growth, Frame frame) const;
   void set_zone_extents(const MemoryMap& map);
   Frame count_owners(const Growth& growth, FrameRange run, FrameStats& stats) const;
+  /// True if NORMAL is the first zone to try.
+  bool means_normal(ZoneKind highest) const {
+    return highest == ZoneKind::normal ||
+           (highest == ZoneKind::highmem && zones_[static_cast<usize>(highest)].is_empty());
+  }
   Zone& zone(ZoneKind kind) { return zones_[static_cast<usize>(kind)]; }
 
   std::array<PerCpuCache, arch::kMaxCpus> caches_;
@@ -72,7 +77,7 @@ class FrameAllocator {
 
 inline Result<Frame> FrameAllocator::alloc(unsigned order, FrameOwner owner, ZoneKind highest) {
   if (allocation_must_fail()) return Error{Errc::out_of_frames, order};
-  if (order < PerCpuCache::kOrders && highest == ZoneKind::normal) [[likely]] {
+  if (order < PerCpuCache::kOrders && means_normal(highest)) [[likely]] {
     arch::IrqGuard irq;
     const u64 head = FrameInfo::allocated(owner, order, true);
     const Frame frame = caches_[arch::cpu_index()].pop(table_, order, head);

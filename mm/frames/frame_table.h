@@ -145,11 +145,8 @@ class FrameTable {
 /// Where TableBacking takes frames for translation tables from.
 class SpareFrames {
  public:
-  /// A frame that the linear map reaches, not zeroed. One that was linked into tables never comes
-  /// back.
+  /// A frame that the linear map reaches, not zeroed; it never comes back.
   virtual Result<Frame> take() = 0;
-  /// One that was not needed after all; a handful at most.
-  virtual void put_back(Frame frame) = 0;
 
  protected:
   ~SpareFrames() = default;

@@ -154,7 +154,6 @@ FrameRange Growth::take_table_memory(ZoneKind zone, u64 count) {
 
 /// A frame that the linear map reaches, for a translation table.
 Result<Frame> Growth::take() {
-  if (put_back_count_ != 0) return put_back_[--put_back_count_];
   for (const ZoneKind from : {ZoneKind::normal, ZoneKind::dma}) {
     const FrameRange piece = untouched_.take_front(from, 1);
     if (piece.count != 0) return piece.first;
@@ -162,11 +161,6 @@ Result<Frame> Growth::take() {
   const std::optional<Frame> frame = take_from_lists();
   if (!frame) return Error{Errc::out_of_frames, 0};
   return *frame;
-}
-
-void Growth::put_back(Frame frame) {
-  CHECK(put_back_count_ < put_back_.size());
-  put_back_[put_back_count_++] = frame;
 }
 
 /// When no untouched memory is left below HIGHMEM: a frame out of the free lists.

@@ -53,7 +53,6 @@ class Growth : private SpareFrames {
 
  private:
   Result<Frame> take() override;
-  void put_back(Frame frame) override;
   Result<void> back_section_of(Frame frame, ZoneKind zone);
   Result<void> back_pages(BackedPages::Run pages, ZoneKind zone);
   FrameRange take_table_memory(ZoneKind zone, u64 count);
@@ -69,9 +68,7 @@ class Growth : private SpareFrames {
   EarlyFrames early_;
   Untouched untouched_;
   BackedPages backed_;
-  FrameRange leftover_;              // table memory that a failed attempt did not use
-  std::array<Frame, 8> put_back_{};  // spare frames, to be taken again
-  usize put_back_count_ = 0;
+  FrameRange leftover_;  // table memory that a failed attempt did not use
 };
 
 }  // namespace meridian

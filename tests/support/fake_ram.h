@@ -56,7 +56,6 @@ class FakeBacking : public TableBacking {
           << "tables are reached through the linear map";
       table_frames.insert(frame.number());
     }
-    if (returns_one) spare.put_back(TRY(spare.take()));
     for (VirtAddr page = table.start(); page < table.end(); page = page + kPageSize)
       EXPECT_TRUE(pages.insert(page.value()).second) << "backed twice";
     for (u64 i = 0; i < table.size() / kPageSize; ++i)
@@ -72,7 +71,6 @@ class FakeBacking : public TableBacking {
 
   unsigned tables_per_call = 0;
   unsigned failures_left = 0;
-  bool returns_one = false;
   std::set<u64> pages, memory_frames, table_frames;
 };
 
