@@ -4,9 +4,10 @@
 #include <array>
 
 namespace meridian {
-namespace {
 
-constinit KernelSpace space;
+constinit KernelSpace detail::kernel_space;
+
+namespace {
 
 /// Tables from a SpareFrames. What an attempt that failed had taken is kept for the next one, since
 /// a spare frame cannot go back.
@@ -37,7 +38,7 @@ class FrameTableBacking final : public TableBacking {
   Result<void> back(VirtRange table, Frame memory, SpareFrames& spare) override {
     SpareStore store(spare, kept_, kept_count_);
     Mapper<arch::Format, SpareStore, arch::KernelTlb, Sharing::shared> mapper(
-        space.root(), space.tables().geometry(), store, arch::KernelTlb());
+        kernel_space().root(), kernel_space().tables().geometry(), store, arch::KernelTlb());
     return mapper.map(table, memory, kKernelData);
   }
 
@@ -51,7 +52,6 @@ constinit FrameTableBacking backing;
 
 }  // namespace
 
-KernelSpace& kernel_space() { return space; }
 TableBacking& frame_table_backing() { return backing; }
 
 Result<void> KernelSpace::map(VirtRange range, Frame first, Attributes attributes,

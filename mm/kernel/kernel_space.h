@@ -80,7 +80,10 @@ class KernelSpace {
   std::optional<Tables> tables_;
 };
 
-KernelSpace& kernel_space();
+namespace detail {
+[[gnu::visibility("hidden")]] extern KernelSpace kernel_space;
+}  // namespace detail
+inline KernelSpace& kernel_space() { return detail::kernel_space; }
 
 /// Puts memory behind parts of the frame table: what frames_start() wants. It never uses the frame
 /// allocator, whose caller it is.

@@ -163,15 +163,15 @@ class SmallAreas {
     return slot < block->count ? &block->areas()[slot] : nullptr;
   }
 
-  /// The entry of `va` in the table of its block; null if it lies in none.
-  Entry* entry_of(VirtAddr va) const {
+  /// What the table of its block holds for `va`; an invalid entry if it lies in none.
+  Entry entry_of(VirtAddr va) const {
     const u64 offset = va - window_.start();
     if (offset >= window_.size()) [[unlikely]]
-      return nullptr;
+      return Entry();
     const Block* block = blocks_[offset / kBlockSize].load(std::memory_order_acquire);
     if (block == nullptr) [[unlikely]]
-      return nullptr;
-    return block->table + offset % kBlockSize / kPageSize;
+      return Entry();
+    return load_entry(block->table[offset % kBlockSize / kPageSize]);
   }
 
   /// The first area in use that ends after `va`, or null.

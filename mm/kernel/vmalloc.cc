@@ -66,6 +66,9 @@ Result<void> check_request(u64 size, u64 alignment) {
   return pointer_to(TRY(core.allocate(request, OwnFrames<KernelBacking>(options.content))));
 }
 
+/// Apart, so that the common case of its caller needs no stack.
+[[gnu::noinline]] Result<Frame> walk_to_frame(VirtAddr va) { return kernel_space().frame_of(va); }
+
 }  // namespace
 
 const char* name_of(AreaKind kind) {
@@ -116,12 +119,10 @@ Result<void> try_vunmap(VirtAddr memory) { return core.free_now(memory, AreaKind
 
 Result<Frame> vmalloc_to_frame(const volatile void* address) {
   const VirtAddr va = VirtAddr::of(address);
-  arch::Entry* const slot = core.entry_of(va);
-  if (slot == nullptr) [[unlikely]]
-    return kernel_space().frame_of(va);
-  const arch::Entry leaf = load_entry(*slot);
-  if (leaf.kind(Level::L3) != Kind::leaf) return Error{Errc::not_mapped, va.value()};
-  return leaf.output();
+  const arch::Entry leaf = core.entry_of(va);
+  if (leaf.kind(Level::L3) == Kind::leaf) [[likely]]
+    return leaf.output();
+  return walk_to_frame(va);
 }
 
 Result<VirtRange> alloc_kernel_stack() {

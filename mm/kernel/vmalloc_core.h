@@ -63,8 +63,8 @@ class VmallocCore {
   /// Everything freed so far becomes reusable, and every frame that is not in use goes back.
   void flush();
 
-  /// The entry of `va`, if that is known without a walk; null otherwise.
-  Entry* entry_of(VirtAddr va) const { return small_.entry_of(va); }
+  /// The entry of `va`, where that is known without a walk; an invalid one elsewhere.
+  Entry entry_of(VirtAddr va) const { return small_.entry_of(va); }
 
   std::optional<AreaInfo> next_area(VirtAddr from);
   VmallocStats stats();
