@@ -64,7 +64,11 @@ SyscallResult sys_mprotect(const Syscall& call) {
   const Result<Attributes> rights = rights_of(call.x[2]);
   if (!size.has_value()) return size.error();
   if (!rights.has_value()) return rights.error();
-  return call.caller.space().protect({call.address(0), size.value()}, rights.value());
+  const Result<void> done =
+      call.caller.space().protect({call.address(0), size.value()}, rights.value());
+  // Nothing is mapped outside the half: to Linux that is one more hole.
+  if (!done.has_value() && done.error().code == Errc::bad_range) return Errno::enomem;
+  return done;
 }
 
 }  // namespace meridian
