@@ -16,7 +16,8 @@ enum class MemoryType : u8 {
 
 /// The rights of one mapping. `user` says which side it is for: a user mapping's `execute` is EL0's (the
 /// kernel never executes it), a kernel mapping's is the kernel's (EL0 reaches it in no way).
-struct Attributes {
+/// (One aligned word, so that it is passed and copied as one.)
+struct alignas(8) Attributes {
   MemoryType type = MemoryType::normal;
   bool user = false;
   bool write = false;

@@ -27,14 +27,27 @@ class Cursor {
   /// Stands on the entry of `root` that `va` selects. The geometry must contain `va`.
   Cursor(const Geometry& geometry, Store& store, Frame root, VirtAddr va)
       : geometry_(geometry), store_(store), va_(va), level_(geometry.first_level()) {
-    enter(root);
+    switch (level_) {  // one by one, so that each one's shift is a constant
+      case Level::L0:
+        enter(root, geometry.index(Level::L0, va));
+        break;
+      case Level::L1:
+        enter(root, geometry.index(Level::L1, va));
+        break;
+      case Level::L2:
+        enter(root, geometry.index(Level::L2, va));
+        break;
+      case Level::L3:
+        enter(root, geometry.index(Level::L3, va));
+        break;
+    }
   }
 
   VirtAddr va() const { return va_; }
   Level level() const { return level_; }
   usize index() const { return index_; }
   /// The table that the cursor stands in.
-  Frame table() const { return tables_[number_of(level_)]; }
+  Frame table() const { return Frame::from_number(tables_[number_of(level_)]); }
   /// The entry it stands on, and those after it in the same table.
   Entry* slots() const { return slots_ + index_; }
   /// Bytes of address space that one entry of this table covers.
@@ -54,9 +67,27 @@ class Cursor {
     return touched < in_table ? static_cast<usize>(touched) : in_table;
   }
 
-  /// Goes down through the tables that exist, to the leaf or invalid entry where a walk would end, but
-  /// not below `lowest`; returns that entry.
-  [[gnu::always_inline]] Entry descend(Level lowest = Level::L3) {
+  /// Goes down through the tables that exist, to the leaf or invalid entry where a walk would end, and
+  /// returns that entry. Written out level by level, so that each one's shifts are constants.
+  [[gnu::always_inline]] Entry descend() {
+    Entry found = load_entry(*slots());
+    switch (level_) {
+      case Level::L0:
+        if (!descend_from<Level::L0>(found)) break;
+        [[fallthrough]];
+      case Level::L1:
+        if (!descend_from<Level::L1>(found)) break;
+        [[fallthrough]];
+      case Level::L2:
+        descend_from<Level::L2>(found);
+        break;
+      case Level::L3:
+        break;
+    }
+    return found;
+  }
+  /// The same, but not below `lowest`.
+  Entry descend(Level lowest) {
     Entry found = load_entry(*slots());
     while (level_ != lowest && found.kind(level_) == Kind::table) {
       descend_into(found.output());
@@ -68,14 +99,14 @@ class Cursor {
   /// Goes down through the link to `table` that this entry holds.
   void descend_into(Frame table) {
     level_ = next_level(level_);
-    enter(table);
+    enter(table, Geometry::table_index(level_, va_));
   }
 
   /// Goes down where no table is, as if there were an empty one: for planning.
   void descend_into_missing() {
     level_ = next_level(level_);
     slots_ = nullptr;
-    index_ = geometry_.index(level_, va_);
+    index_ = Geometry::table_index(level_, va_);
   }
 
   /// Goes down through a table taken from `spares` and linked here. The entry must be invalid. If another
@@ -95,7 +126,7 @@ class Cursor {
   /// Goes back to the table above, onto the entry that links to this one.
   void ascend() {
     level_ = static_cast<Level>(number_of(level_) - 1);
-    enter(table());
+    enter(table(), geometry_.index(level_, va_));
   }
   bool at_root() const { return level_ == geometry_.first_level(); }
 
@@ -104,9 +135,10 @@ class Cursor {
   Result<usize> free_slots(usize wanted) const {
     if (slots_ == nullptr) return wanted;
     Entry* const first = slots();
-    for (usize i = 0; i < wanted; ++i) {
-      const Entry found = load_entry(first[i]);
+    for (Entry* slot = first; slot != first + wanted; ++slot) {
+      const Entry found = load_entry(*slot);
       if (found.raw() == 0 || found.kind(level_) == Kind::invalid) continue;
+      const usize i = static_cast<usize>(slot - first);
       if (found.kind(level_) == Kind::table) return i;
       return Error{Errc::already_mapped, (start() + i * span()).value()};
     }
@@ -116,19 +148,42 @@ class Cursor {
   /// True if the table has no valid entry. Those in [index, index + known) are known to be invalid. Looks
   /// at the neighbours first, since they are the likeliest to be in use.
   bool table_is_empty(usize known) const {
-    const usize end = geometry_.entries(level_);
-    for (usize i = index_ + known; i < end; ++i)
-      if (load_entry(slots_[i]).kind(level_) != Kind::invalid) return false;
-    for (usize i = index_; i > 0; --i)
-      if (load_entry(slots_[i - 1]).kind(level_) != Kind::invalid) return false;
-    return true;
+    return all_invalid(index_ + known, geometry_.entries(level_)) && all_invalid(0, index_);
   }
 
  private:
-  [[gnu::always_inline]] void enter(Frame table) {
-    tables_[number_of(level_)] = table;
+  [[gnu::always_inline]] void enter(Frame table, usize index) {
+    tables_[number_of(level_)] = table.number();
     slots_ = store_.entries(table);
-    index_ = geometry_.index(level_, va_);
+    index_ = index;
+  }
+  /// Goes down if `found`, the entry here, links to a table, and then reads the entry there.
+  template <Level kLevel>
+  [[gnu::always_inline]] bool descend_from(Entry& found) {
+    if (found.kind(kLevel) != Kind::table) {
+      level_ = kLevel;
+      return false;
+    }
+    level_ = next_level(kLevel);
+    enter(found.output(), Geometry::table_index(next_level(kLevel), va_));
+    found = load_entry(*slots());
+    return true;
+  }
+
+  /// Are the entries [from, end) of this table invalid?
+  bool all_invalid(usize from, usize end) const {
+    while (from < end) {
+      // Most are zero. The space is exclusive, so plain loads will do, which go in pairs.
+      const Entry* const e = slots_ + from;
+      if (from + 8 <= end && (e[0].raw() | e[1].raw() | e[2].raw() | e[3].raw() | e[4].raw() |
+                              e[5].raw() | e[6].raw() | e[7].raw()) == 0) {
+        from += 8;
+        continue;
+      }
+      if (e->kind(level_) != Kind::invalid) return false;
+      ++from;
+    }
+    return true;
   }
 
   const Geometry& geometry_;
@@ -137,7 +192,7 @@ class Cursor {
   Level level_;
   usize index_ = 0;
   Entry* slots_ = nullptr;
-  Frame tables_[std::size(kLevels)];
+  u64 tables_[std::size(kLevels)];  // by level, as far as it went down: frame numbers
 };
 
 /// Calls `on_run(cursor, count)` for each stretch of `range` that is decided in one table: `count` slots

@@ -32,6 +32,7 @@ template <typename G>
 concept PagingGeometry = requires(const G g, Level level, VirtAddr va) {
   { g.first_level() } -> std::same_as<Level>;
   { g.index(level, va) } -> std::same_as<usize>;      // of `va` in a table of `level`
+  { G::table_index(level, va) } -> std::same_as<usize>;  // the same in any table but the first
   { g.entry_span(level) } -> std::same_as<u64>;       // bytes of address space one entry covers
   { g.entries(level) } -> std::same_as<usize>;        // entries a table of `level` uses
   { g.can_map(level) } -> std::same_as<bool>;         // may an entry of `level` be a leaf
@@ -55,6 +56,7 @@ concept PagingFormat =
       { e.kind(level) } -> std::same_as<Kind>;
       { e.output() } -> std::same_as<Frame>;              // next table, or the leaf's first frame
       { e.with_output(frame) } -> std::same_as<typename F::Entry>;  // a leaf's other bits, kept
+      { e.advanced(raw) } -> std::same_as<typename F::Entry>;  // a leaf, so many frames further on
       { e.attributes(level) } -> std::same_as<Attributes>;  // of a leaf
     };
 

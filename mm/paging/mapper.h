@@ -148,7 +148,7 @@ class Mapper {
   Result<void> find_place(Cursor& cursor, const Request& request, OnMissing&& on_missing) const;
   bool fits(const Cursor& cursor, const Request& request) const;
   usize whole_slots(const Cursor& cursor, const Request& request) const;
-  static void fill(Entry* slots, usize count, Entry leaf, Frame first, u64 frames_each);
+  static void fill(Entry* slots, usize count, Entry first, u64 frames_each);
   void fill_run(const Cursor& cursor, usize count, Frame first, Attributes attributes,
                 bool contiguous_hint) const;
   void fill_frames(const Cursor& cursor, std::span<const Frame> frames, Attributes attributes) const;
@@ -156,14 +156,21 @@ class Mapper {
   // mapper_unmap.h
   struct Cleared;
   template <typename OnLeaf>
-  Cleared clear_run(const Cursor& cursor, usize count, OnLeaf&& on_leaf);
+  [[gnu::always_inline]] static inline Cleared clear_slots(Entry* slots, usize count, Level level,
+                                                    OnLeaf&& on_leaf);
+  template <typename OnLeaf>
+  [[gnu::always_inline]] inline Cleared clear_run(const Cursor& cursor, usize count, OnLeaf&& on_leaf);
   void check_cuts(const Cursor& cursor, usize count, VirtRange range);
+  [[gnu::always_inline]] inline void check_cut(const Cursor& cursor, usize i, VirtRange range);
+  [[gnu::noinline]] void keep_what_is_outside(const Cursor& cursor, usize i, Entry entry,
+                                              VirtRange range);
   usize unmap_run(const Cursor& cursor, usize count, Gather& gather);
   void free_empty_tables(Cursor cursor, usize known_empty, VirtAddr stale, Gather& gather);
 
   // mapper_protect.h
   usize protect_run(const Cursor& cursor, usize count, Attributes attributes, Gather& owed);
   Unit unit_at(const Cursor& cursor, usize i, Entry entry) const;
+  [[gnu::noinline]] usize break_and_change(const Unit& unit, Entry wanted);
   void drop_contiguous(const Unit& unit);
   usize tables_to_split(VirtRange range) const;
   Result<void> split_edges(VirtRange range);

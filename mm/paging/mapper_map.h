@@ -145,12 +145,11 @@ usize Mapper<F, Store, T, kSharing>::whole_slots(const Cursor& cursor, const Req
   return cursor.slots_within(left - (left & (cursor.span() - 1)));
 }
 
-/// `count` leaves like `leaf`, to `frames_each` frames each, from `first` on.
+/// `first`, and `count` - 1 leaves after it, each `frames_each` frames further on.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
-void Mapper<F, Store, T, kSharing>::fill(Entry* slots, usize count, Entry leaf, Frame first,
-                                         u64 frames_each) {
-  for (usize i = 0; i < count; ++i, first = first + frames_each)
-    store_entry(slots[i], leaf.with_output(first));
+void Mapper<F, Store, T, kSharing>::fill(Entry* slots, usize count, Entry first, u64 frames_each) {
+  for (Entry* const end = slots + count; slots != end; ++slots, first = first.advanced(frames_each))
+    store_entry(*slots, first);
 }
 
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
@@ -168,14 +167,14 @@ void Mapper<F, Store, T, kSharing>::fill_run(const Cursor& cursor, usize count, 
     before = -cursor.index() & (group - 1);
     if (before < count) grouped = (count - before) & ~(group - 1);
   }
-  if (grouped == 0) return fill(cursor.slots(), count, alone, first, each);
+  if (grouped == 0) return fill(cursor.slots(), count, alone, each);
 
   attributes.contiguous = true;
   const Entry joined = Entry::leaf(level, first, attributes);
-  fill(cursor.slots(), before, alone, first, each);
-  fill(cursor.slots() + before, grouped, joined, first + before * each, each);
   const usize rest = before + grouped;
-  fill(cursor.slots() + rest, count - rest, alone, first + rest * each, each);
+  fill(cursor.slots(), before, alone, each);
+  fill(cursor.slots() + before, grouped, joined.advanced(before * each), each);
+  fill(cursor.slots() + rest, count - rest, alone.advanced(rest * each), each);
 }
 
 /// True if `frames` are consecutive and start at a multiple of their number.
@@ -190,10 +189,13 @@ inline bool is_aligned_run(std::span<const Frame> frames) {
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 void Mapper<F, Store, T, kSharing>::fill_frames(const Cursor& cursor, std::span<const Frame> frames,
                                                 Attributes attributes) const {
-  const Entry alone = Entry::leaf(Level::L3, Frame(), attributes);
-  attributes.contiguous = true;
-  const Entry joined = Entry::leaf(Level::L3, Frame(), attributes);
   const usize group = geometry_.contiguous_entries(Level::L3);
+  const Entry alone = Entry::leaf(Level::L3, Frame(), attributes);
+  Entry joined = alone;
+  if (frames.size() >= group) {
+    attributes.contiguous = true;
+    joined = Entry::leaf(Level::L3, Frame(), attributes);
+  }
 
   Entry* slots = cursor.slots();
   usize index = cursor.index();
@@ -203,9 +205,8 @@ void Mapper<F, Store, T, kSharing>::fill_frames(const Cursor& cursor, std::span<
     if (group > 1 && chunk > group - (index & (group - 1))) chunk = group - (index & (group - 1));
     const std::span<const Frame> part = frames.first(chunk);
     const Entry like = group > 1 && chunk == group && is_aligned_run(part) ? joined : alone;
-    for (usize i = 0; i < chunk; ++i) store_entry(slots[i], like.with_output(part[i]));
+    for (const Frame frame : part) store_entry(*slots++, like.advanced(frame.number()));
     frames = frames.subspan(chunk);
-    slots += chunk;
     index += chunk;
   }
 }

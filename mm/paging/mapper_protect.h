@@ -24,21 +24,41 @@ template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kS
 usize Mapper<F, Store, T, kSharing>::protect_run(const Cursor& cursor, usize count,
                                                  Attributes attributes, Gather& owed) {
   const Level level = cursor.level();
-  for (usize i = 0; i < count;) {
-    const Entry found = load_entry(cursor.slots()[i]);
+  Entry* const slots = cursor.slots();
+  AttributeChange<Entry> change(level, attributes);
+  usize first = count, end = 0;  // changed in place
+  usize i = 0;
+  while (i < count) {
+    const Entry found = load_entry(slots[i]);
     const Kind kind = found.kind(level);
-    if (kind == Kind::table) return i;
-    if (kind == Kind::invalid) {
-      ++i;
-      continue;
+    if (kind == Kind::table) break;
+    if (kind == Kind::leaf) {
+      switch (change.decide(found)) {
+        case Change::none:
+          break;
+        case Change::in_place:
+          change.write_in_place(slots[i], found);
+          if (first == count) first = i;
+          end = i + 1;
+          break;
+        case Change::break_first:
+          i += break_and_change(unit_at(cursor, i, found), change.changed(found));
+          continue;
+      }
     }
-    const Unit unit = unit_at(cursor, i, found);
-    attributes.contiguous = unit.count > 1;
-    if (replace(unit, Entry::leaf(level, found.output(), attributes), tlb_) == Change::in_place)
-      owed.invalidate(unit.start, unit.count * unit.span, unit.span);
-    i += unit.count;
+    ++i;
   }
-  return count;
+  if (end != 0)
+    owed.invalidate(cursor.start() + first * cursor.span(), (end - first) * cursor.span(),
+                    cursor.span());
+  return i;
+}
+
+/// Replaces a unit by one that begins with `wanted` and needs a break; returns how many slots it has.
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+usize Mapper<F, Store, T, kSharing>::break_and_change(const Unit& unit, Entry wanted) {
+  CHECK(replace(unit, wanted, tlb_) == Change::break_first);
+  return unit.count;
 }
 
 /// The unit that `entry`, a leaf `i` slots after the cursor, belongs to.
@@ -60,7 +80,7 @@ void Mapper<F, Store, T, kSharing>::drop_contiguous(const Unit& unit) {
   Attributes attributes = first.attributes(unit.level);
   attributes.contiguous = false;
   const Entry alone = Entry::leaf(unit.level, first.output(), attributes);
-  CHECK(replace(unit, alone, tlb_) == Change::break_first);
+  break_and_change(unit, alone);
 }
 
 /// Splits the cursor's block into leaves of the next level, and goes down onto the one for its address.
@@ -73,10 +93,10 @@ void Mapper<F, Store, T, kSharing>::split(Cursor& cursor, Spares& spares) {
   const Entry block = cursor.entry();
   const Entry part = Entry::leaf(below, block.output(), block.attributes(level));
   const Frame table = spares.take();
-  fill(store_.entries(table), geometry_.entries(below), part, block.output(),
+  fill(store_.entries(table), geometry_.entries(below), part,
        geometry_.entry_span(below) >> kPageShift);
   const Unit alone{cursor.slots(), 1, level, cursor.start(), cursor.span()};
-  CHECK(replace(alone, Entry::table(table), tlb_) == Change::break_first);
+  break_and_change(alone, Entry::table(table));
   cursor.descend_into(table);
 }
 

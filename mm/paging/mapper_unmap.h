@@ -10,51 +10,70 @@ namespace meridian {
 /// What clear_run() did: how many slots it passed, and where the cleared ones are among them.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 struct Mapper<F, Store, T, kSharing>::Cleared {
-  usize passed = 0;
-  usize first = 0, end = 0;  // no slot outside [first, end) was cleared
+  usize passed;
+  usize first, end;  // no slot outside [first, end) was cleared
 
   bool any() const { return end != first; }
   VirtAddr start(const Cursor& cursor) const { return cursor.start() + first * cursor.span(); }
   u64 size(const Cursor& cursor) const { return (end - first) * cursor.span(); }
 };
 
-/// Clears the leaves among `count` slots from the cursor on, up to the first link to a table.
+/// Clears the leaves among `count` slots of a table of `level`, up to the first link to a table.
 /// `on_leaf(i, entry)` hears of each.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 template <typename OnLeaf>
-typename Mapper<F, Store, T, kSharing>::Cleared Mapper<F, Store, T, kSharing>::clear_run(
-    const Cursor& cursor, usize count, OnLeaf&& on_leaf) {
-  Entry* const slots = cursor.slots();
-  const Level level = cursor.level();
-  Cleared cleared{.passed = count, .first = count, .end = count};
-  for (usize i = 0; i < count; ++i) {
+auto Mapper<F, Store, T, kSharing>::clear_slots(Entry* slots, usize count, Level level,
+                                                OnLeaf&& on_leaf) -> Cleared {
+  usize i = 0;
+  while (i < count && load_entry(slots[i]).kind(level) == Kind::invalid) ++i;
+  const usize first = i;
+  usize end = i;
+  for (; i < count; ++i) {
     const Entry found = load_entry(slots[i]);
     const Kind kind = found.kind(level);
     if (kind == Kind::invalid) continue;
-    if (kind == Kind::table) {
-      cleared.passed = i;
-      break;
-    }
+    if (kind == Kind::table) break;
     store_entry(slots[i], Entry());
-    if (cleared.first == count) cleared.first = i;
-    cleared.end = i + 1;
+    end = i + 1;
     on_leaf(i, found);
   }
-  return cleared;
+  return {.passed = i, .first = first, .end = end};
 }
 
-/// Prepares the first and the last of `count` slots, which may reach out of `range`: a contiguous group
-/// that does so stops being one, and a block that does so is the caller's mistake.
+/// clear_slots() from the cursor on. Nearly always these are pages, which have a loop of their own.
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+template <typename OnLeaf>
+auto Mapper<F, Store, T, kSharing>::clear_run(const Cursor& cursor, usize count, OnLeaf&& on_leaf)
+    -> Cleared {
+  if (cursor.level() == Level::L3) return clear_slots(cursor.slots(), count, Level::L3, on_leaf);
+  return clear_slots(cursor.slots(), count, cursor.level(), on_leaf);
+}
+
+/// Prepares the first and the last of `count` slots, which may reach out of `range`.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 void Mapper<F, Store, T, kSharing>::check_cuts(const Cursor& cursor, usize count, VirtRange range) {
-  for (const usize i : {usize{0}, count - 1}) {
-    const Entry entry = load_entry(cursor.slots()[i]);
-    if (entry.kind(cursor.level()) != Kind::leaf) continue;
-    const Unit unit = unit_at(cursor, i, entry);
-    if (range.contains(VirtRange(unit.start, unit.count * unit.span))) continue;
-    CHECK(range.contains(VirtRange(cursor.start() + i * unit.span, unit.span)));
-    drop_contiguous(unit);
-  }
+  check_cut(cursor, 0, range);
+  if (count > 1) check_cut(cursor, count - 1, range);
+}
+
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+void Mapper<F, Store, T, kSharing>::check_cut(const Cursor& cursor, usize i, VirtRange range) {
+  const Level level = cursor.level();
+  const Entry entry = load_entry(cursor.slots()[i]);
+  if (entry.kind(level) != Kind::leaf) return;
+  if (level == Level::L3 && !entry.attributes(Level::L3).contiguous) return;
+  keep_what_is_outside(cursor, i, entry, range);
+}
+
+/// If `entry`, `i` slots after the cursor, belongs to a contiguous group that reaches out of `range`, the
+/// group stops being one. If it is a block that does so itself, that is the caller's mistake.
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+void Mapper<F, Store, T, kSharing>::keep_what_is_outside(const Cursor& cursor, usize i, Entry entry,
+                                                         VirtRange range) {
+  const Unit unit = unit_at(cursor, i, entry);
+  if (range.contains(VirtRange(unit.start, unit.count * unit.span))) return;
+  CHECK(range.contains(VirtRange(cursor.start() + i * unit.span, unit.span)));
+  drop_contiguous(unit);
 }
 
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>

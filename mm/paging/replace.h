@@ -40,7 +40,7 @@ struct LeafUnit {
 
   /// The unit's i-th entry when `first` is its first: a leaf's output moves on with it.
   Entry nth(Entry first, usize i) const {
-    return i == 0 ? first : first.with_output(first.output() + i * (span >> kPageShift));
+    return i == 0 ? first : first.advanced(i * (span >> kPageShift));
   }
 };
 
@@ -69,5 +69,36 @@ template <typename Entry, Tlb T>
   if (change == Change::break_first) tlb.publish();
   return change;
 }
+
+/// Gives leaf after leaf of one level the same attributes. Neighbours are mostly alike, so it keeps what
+/// it found out about the last kind of leaf that it met.
+template <typename Entry>
+class AttributeChange {
+ public:
+  AttributeChange(Level level, const Attributes& wanted) : level_(level), wanted_(wanted) {}
+
+  /// What it takes to change `leaf`.
+  Change decide(Entry leaf) {
+    const Entry alike = leaf.with_output(Frame());
+    if (alike.raw() != met_.raw()) {
+      met_ = alike;
+      wanted_.contiguous = alike.attributes(level_).contiguous;
+      target_ = Entry::leaf(level_, Frame(), wanted_);
+      change_ = change_between(level_, met_, target_);
+    }
+    return change_;
+  }
+  /// `leaf`, about which decide() was asked last, with the attributes wanted.
+  Entry changed(Entry leaf) const { return target_.advanced(leaf.output().number()); }
+
+  /// Makes a change that decide() allows in place; the caller owes the invalidation.
+  void write_in_place(Entry& slot, Entry leaf) const { store_entry(slot, changed(leaf)); }
+
+ private:
+  Level level_;
+  Attributes wanted_;
+  Entry met_{}, target_{};  // without outputs
+  Change change_ = Change::none;
+};
 
 }  // namespace meridian

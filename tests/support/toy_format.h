@@ -41,6 +41,7 @@ class Entry {
   constexpr Entry with_output(Frame frame) const {
     return Entry(Output::replace(raw_, frame.number()));
   }
+  constexpr Entry advanced(u64 frames) const { return Entry(raw_ + (frames << Output::kLow)); }
   constexpr Attributes attributes(Level level) const {
     CHECK(kind(level) == Kind::leaf);
     return {.type = Type::decode(raw_),
@@ -81,6 +82,9 @@ class Geometry {
   constexpr usize entries(Level) const { return usize{1} << kIndexBits; }
   constexpr usize index(Level level, VirtAddr va) const {
     return va.value() / entry_span(level) % entries(level);
+  }
+  static constexpr usize table_index(Level level, VirtAddr va) {
+    return va.value() / (kPageSize << kIndexBits * (3 - number_of(level))) % 16;
   }
   constexpr bool can_map(Level level) const { return level > first_level(); }
   constexpr usize contiguous_entries(Level level) const {

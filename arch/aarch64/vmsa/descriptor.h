@@ -144,6 +144,10 @@ class Descriptor {
     return Descriptor(OA::replace(raw_, output.number()));
   }
 
+  /// The same leaf `frames` further on. The output must stay within 48 bits: this is for loops that
+  /// fill many entries, after one check of the whole.
+  constexpr Descriptor advanced(u64 frames) const { return Descriptor(raw_ + (frames << OA::kLow)); }
+
   /// What leaf() was told. CHECKs that this is a leaf.
   constexpr Attributes attributes(Level level) const {
     CHECK(kind(level) == Kind::leaf);

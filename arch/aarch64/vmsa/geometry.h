@@ -66,6 +66,11 @@ class Geometry {
   constexpr Geometry(Half half, unsigned va_bits, TopByte top_byte = TopByte::checked)
       : half_(half), top_byte_(top_byte), va_bits_(static_cast<u8>(va_bits)) {
     CHECK(kLeastVaBits <= va_bits && va_bits <= kMostVaBits);
+    const unsigned levels = static_cast<unsigned>(divide_up(va_bits - kPageShift, kIndexBits));
+    first_level_ = static_cast<Level>(number_of(Level::L3) + 1 - levels);
+    first_index_mask_ = static_cast<u16>(low_ones(va_bits - shift(first_level_)));
+    const unsigned checked_bits = top_byte == TopByte::checked ? 64 : 56;
+    upper_ = low_ones(checked_bits) & ~low_ones(va_bits);
   }
 
   constexpr Half half() const { return half_; }
@@ -79,19 +84,20 @@ class Geometry {
   constexpr VirtAddr last() const { return first() + (size() - 1); }
 
   /// The level of the table that TTBRn points to: as few levels as resolve va_bits.
-  constexpr Level first_level() const {
-    const unsigned levels = static_cast<unsigned>(divide_up(va_bits_ - kPageShift, kIndexBits));
-    return static_cast<Level>(number_of(Level::L3) + 1 - levels);
-  }
+  constexpr Level first_level() const { return first_level_; }
   /// Entries that a table of `level` uses: all of them, but in the first table only as many as
   /// va_bits can index. CHECKs that the walk reaches `level`.
   constexpr usize entries(Level level) const {
     CHECK(level >= first_level());
-    const unsigned bits = level == first_level() ? va_bits_ - shift(level) : kIndexBits;
-    return usize{1} << bits;
+    return level == first_level() ? usize{first_index_mask_} + 1 : usize{1} << kIndexBits;
   }
   constexpr usize index(Level level, VirtAddr va) const {
-    return (va.value() >> shift(level)) & (entries(level) - 1);
+    const u64 mask = level == first_level() ? first_index_mask_ : low_ones(kIndexBits);
+    return (va.value() >> shift(level)) & mask;
+  }
+  /// index() in a table that is not the first.
+  static constexpr usize table_index(Level level, VirtAddr va) {
+    return (va.value() >> shift(level)) & low_ones(kIndexBits);
   }
   constexpr u64 entry_span(Level level) const { return arch::entry_span(level); }
   constexpr bool can_map(Level level) const { return level >= first_level() && can_be_leaf(level); }
@@ -105,9 +111,7 @@ class Geometry {
   /// to va_bits (from bit 63 if the top byte is checked) must all equal it; else it lies in the
   /// hole and raises a translation fault at level 0 without any table being read.
   constexpr bool contains(VirtAddr va) const {
-    const unsigned checked_bits = top_byte_ == TopByte::checked ? 64 : 56;
-    const u64 upper = low_ones(checked_bits) & ~low_ones(va_bits_);
-    return (va.value() & upper) == (half_ == Half::low ? 0 : upper);
+    return (va.value() & upper_) == (half_ == Half::low ? 0 : upper_);
   }
 
   friend constexpr bool operator==(const Geometry&, const Geometry&) = default;
@@ -116,6 +120,10 @@ class Geometry {
   Half half_;
   TopByte top_byte_;
   u8 va_bits_;
+  // What follows from these, worked out once: each walk asks for it.
+  Level first_level_{};
+  u16 first_index_mask_ = 0;
+  u64 upper_ = 0;  // the bits that must all equal bit 55
 };
 static_assert(PagingGeometry<Geometry>);
 
