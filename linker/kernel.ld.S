@@ -109,11 +109,11 @@ SECTIONS {
         . = ALIGN(PAGE_SIZE);
         __data_end = .;                 /* data, bss and noinit up to here are mapped as one */
 
-        /* Never mapped, so that running off the stack's end is a fault. A stack starts on twice its
-         * size, so that one bit of SP tells that it ran off (see trap/vectors.S). */
-        __boot_stack_guard = .;
-        . = . + PAGE_SIZE;
+        /* As every kernel stack, the upper half of a block of twice its size, and nothing is mapped in
+         * the lower: one bit of SP tells that it ran off (see trap/vectors.S). */
         . = ALIGN(2 * STACK_SIZE);
+        __boot_stack_guard = .;
+        . = . + STACK_SIZE;
         __boot_stack_start = .;
         . = . + STACK_SIZE;
         __boot_stack_end = .;
@@ -137,7 +137,7 @@ SECTIONS {
     ASSERT(__data_start == __rodata_end, "something lies between .rodata and .data")
     ASSERT(__rodata_start == __text_end, "something lies between .text and .rodata")
     ASSERT(__bss_start % 64 == 0 && __bss_end % 64 == 0, "entry.S zeroes .bss 64 bytes at a time")
-    ASSERT(__boot_stack_start % (2 * STACK_SIZE) == 0, "the boot stack's overflow bit is not clear")
+    ASSERT((__boot_stack_start & (2 * STACK_SIZE - 1)) == STACK_SIZE, "the boot stack is not an upper half")
     ASSERT((__rela_end - __rela_start) % 24 == 0, ".rela.dyn holds something but Elf64_Rela")
     ASSERT(__image_size <= 16M, "the image outgrew the tables that early_map.cc has for it")
 }

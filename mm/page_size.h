@@ -10,9 +10,9 @@ namespace meridian {
 inline constexpr unsigned kPageShift = 12;
 inline constexpr u64 kPageSize = u64{1} << kPageShift;
 
-/// The size of every kernel stack. A stack starts on a multiple of twice that, with nothing mapped
-/// below: an SP that ran over the end has the bit `kKernelStackSize` set, and points into unmapped
-/// pages. The exception vectors test that bit.
+/// The size of every kernel stack. A stack is the upper half of an aligned block of twice that, and
+/// nothing is mapped in the lower half: an SP that ran over the end has the bit `kKernelStackSize`
+/// clear, and points into unmapped pages. The exception vectors test that bit.
 inline constexpr u64 kKernelStackSize = 16_KiB;
 
 }  // namespace meridian

@@ -77,15 +77,15 @@ KERNEL_TEST(detectors, TheBootStackHasAnUnmappedPageBelowIt) {
   EXPECT_FAULT(probe(below, ProbeKind::load8), translation, read, below);
 }
 
-/// The vectors find an overflow by one bit of SP: clear in all of a stack, set right below it.
+/// The vectors find an overflow by one bit of SP: set in all of a stack, clear right below it.
 KERNEL_TEST(detectors, OneBitOfSpTellsAStackFromWhatIsBelowIt) {
   const Result<VirtRange> stack = alloc_kernel_stack();
   ASSERT_OK(stack);
   for (const VirtRange& range : {stack.value(), boot_stack()}) {
     EXPECT_EQ(range.size(), kKernelStackSize);
-    EXPECT_EQ(range.start().value() & kKernelStackSize, 0);
-    EXPECT_EQ(range.last().value() & kKernelStackSize, 0);
-    EXPECT_EQ((range.start() - 1).value() & kKernelStackSize, kKernelStackSize);
+    EXPECT_EQ(range.start().value() & kKernelStackSize, kKernelStackSize);
+    EXPECT_EQ(range.last().value() & kKernelStackSize, kKernelStackSize);
+    EXPECT_EQ((range.start() - 1).value() & kKernelStackSize, 0);
   }
   const VirtAddr below = stack.value().start() - 16, above = stack.value().end();
   EXPECT_FAULT(probe_store(below, 8, 0), translation, write, below);

@@ -47,7 +47,9 @@ void look_at_tree(u64 x0) {
 
 void place_image() {
   const PhysRange here(PhysAddr(VirtAddr::of(__image_start).value()), image_range().size());
-  if (!here.start().is_aligned(kPageSize)) early_stop("the image is not on a page", here.start().value());
+  // The boot stack's place in its block tells an overflow, so it must be the same wherever we run.
+  if (!here.start().is_aligned(2 * kKernelStackSize))
+    early_stop("the image is not on a multiple of 32 KiB", here.start().value());
   boot_info.image_phys = here;
   boot_info.image = image_address(here.start());
   mmu_setup.offset = boot_info.image.value() - here.start().value();

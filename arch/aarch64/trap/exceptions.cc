@@ -16,10 +16,10 @@ namespace {
 /// Room for one report: a frame, the report's own calls, and a fault or two that its probes catch.
 constexpr u64 kOverflowStackSize = 8_KiB;
 
-/// Like every kernel stack it starts on twice the size of a stack, for the overflow test of
+/// It begins where kernel stacks do, in the upper half of its block, for the overflow test of
 /// exceptions that the report itself takes. Nobody reads it before writing it.
 alignas(2 * kKernelStackSize)
-    [[gnu::section(".noinit")]] u8 boot_overflow_stack[kOverflowStackSize];
+    [[gnu::section(".noinit")]] u8 boot_overflow_stack[kKernelStackSize + kOverflowStackSize];
 
 /// Sixteen doors: what comes from where.
 constexpr const char* kDoors[] = {
@@ -51,8 +51,8 @@ extern const char trap_vectors[] [[gnu::visibility("hidden")]];
 
 /// Where stack_overflow in vectors.S finds the stack for its report, by the CPU's index. Another
 /// CPU's entry is written before it starts.
-[[gnu::visibility("hidden")]] constinit u8* overflow_stack_tops[kMaxCpus] = {boot_overflow_stack +
-                                                                             kOverflowStackSize};
+[[gnu::visibility("hidden")]] constinit u8* overflow_stack_tops[kMaxCpus] = {
+    boot_overflow_stack + sizeof boot_overflow_stack};
 
 void trap_syscall(TrapFrame* frame) { handle_syscall(*frame); }
 

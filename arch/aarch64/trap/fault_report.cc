@@ -27,11 +27,10 @@ constexpr ImagePart kImageParts[] = {
     {boot_stack, "the boot stack"},
 };
 
-/// The kernel stack that `sp` belongs to starts there, whether or not it ran over: the next
-/// multiple down of twice its size, or the one above, because a stack that ran over is in the gap
-/// below it.
+/// Where the kernel stack starts that `sp` belongs to, whether or not it ran over: the upper half
+/// of its block.
 VirtAddr stack_start(u64 sp) {
-  return VirtAddr(align_down(sp + kKernelStackSize, 2 * kKernelStackSize));
+  return VirtAddr(align_down(sp - 1, 2 * kKernelStackSize) + kKernelStackSize);
 }
 
 void print_image_part(Writer& out, VirtAddr va) {

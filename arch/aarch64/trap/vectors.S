@@ -5,7 +5,7 @@
  *
  * SP at EL0 is the program's; SP at EL1 is where enter_user left the kernel stack. From EL1 the stack
  * may have run over: that is found out before anything is stored, from one bit of SP, because a
- * kernel stack starts on twice its size (asm_offsets.cc has both numbers).
+ * kernel stack is the upper half of a block of twice its size (mm/page_size.h).
  */
 #include <generated/asm_offsets.h>
 
@@ -97,7 +97,7 @@
         sub     sp, sp, #TRAP_FRAME_SIZE
         add     sp, sp, x0
         sub     x0, sp, x0
-        tbnz    x0, #STACK_OVERFLOW_BIT, stack_overflow
+        tbz     x0, #STACK_OVERFLOW_BIT, stack_overflow
         sub     x0, sp, x0
         sub     sp, sp, x0
         b       \handler

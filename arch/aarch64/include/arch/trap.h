@@ -65,8 +65,8 @@ void format_value(Writer& out, const Fault& fault, const FormatSpec& spec);
 /// From now on this CPU's exceptions come to our vectors. Needs the CPU's index (<arch/cpu.h>).
 void install_vectors();
 
-/// Where reports of CPU `cpu`'s stack overflows run: at most kKernelStackSize bytes below `top`,
-/// starting on twice that size. CPU 0 has one in the image.
+/// Reports of CPU `cpu`'s stack overflows run on the stack that ends at `top`: one placed as every
+/// kernel stack is (mm/page_size.h). CPU 0 has one in the image.
 void set_overflow_stack(unsigned cpu, VirtAddr top);
 
 /// Everything there is to say about an exception: what happened, where the address lies, the walk
