@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// The rulers inside the kernel: one row an operation, the same names and loops as the ones that were
-/// run inside Linux, so that the figures can stand side by side.
+/// The rulers inside the kernel: one row an operation, the same names and loops as the ones that
+/// were run inside Linux, so that the figures can stand side by side.
 ///
-/// A figure is instructions only under QEMU's `-icount shift=0`, where the virtual counter advances one
-/// nanosecond per instruction; without it the rows are nanoseconds of an emulator, and say nothing.
+/// A figure is instructions only under QEMU's `-icount shift=0`, where the virtual counter advances
+/// one nanosecond per instruction; without it the rows are nanoseconds of an emulator, and say
+/// nothing.
 #pragma once
 
 #include <span>
@@ -14,7 +15,8 @@
 
 namespace meridian {
 
-/// What a row is measured with. A row calls start() and stop() around its loop, or measures several.
+/// What a row is measured with. A row calls start() and stop() around its loop, or measures
+/// several.
 class BenchRun {
  public:
   BenchRun(Writer& out, std::string_view name) : out_(out), name_(name) {}
@@ -40,8 +42,8 @@ std::span<const BenchRow> mapping_rows();
 /// Linux's lib/test_vmalloc.c, described in words and written anew.
 std::span<const BenchRow> vmalloc_test_rows();
 
-/// Runs the rows whose name begins with `prefix` (all if empty). Errc::not_found if there is none; the
-/// first error of a row otherwise.
+/// Runs the rows whose name begins with `prefix` (all if empty). Errc::not_found if there is none;
+/// the first error of a row otherwise.
 Result<void> run_bench(Writer& out, std::string_view prefix);
 
 }  // namespace meridian

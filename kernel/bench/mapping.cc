@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// vmalloc.*, vmap.*, ioremap.*, and what it costs to ask for a translation.
-#include <array>
-
-#include "kernel/bench/bench.h"
+#include "kernel/bench/batch.h"
 #include "kernel/init/system.h"
 #include "mm/frames/frames.h"
 #include "mm/kernel/ioremap.h"
@@ -13,8 +11,6 @@
 namespace meridian {
 namespace {
 
-constinit std::array<void*, 4096> batch{};
-
 template <usize kPages>
 Result<void> vmalloc_pair(BenchRun& run) {
   constexpr u64 kPairs = kPages >= 256 ? 200 : 2000;
@@ -24,38 +20,11 @@ Result<void> vmalloc_pair(BenchRun& run) {
   return {};
 }
 
-usize fill_batch() {
-  usize got = 0;
-  for (void*& slot : batch) {
-    const Result<void*> area = vmalloc(kPageSize);
-    if (!area.has_value()) break;
-    slot = area.value();
-    ++got;
-  }
-  return got;
-}
-
-void free_batch(usize count) {
-  for (usize i = 0; i < count; ++i) vfree(batch[i]);
-}
-
-Result<void> vmalloc_batch(BenchRun& run) {
-  run.start();
-  const usize got = fill_batch();
-  run.stop(batch.size());
-  free_batch(got);
-  if (got != batch.size()) return Error{Errc::out_of_frames, got};
-  return {};
-}
-
-Result<void> vfree_batch(BenchRun& run) {
-  const usize got = fill_batch();
-  run.start();
-  free_batch(got);
-  run.stop(batch.size());
-  if (got != batch.size()) return Error{Errc::out_of_frames, got};
-  return {};
-}
+constexpr Allocator<void*> kAreas{
+    .allocate = [] { return vmalloc(kPageSize); },
+    .free = vfree,
+};
+using AreaBatch = Batch<void*, kAreas>;
 
 Result<void> vmap_pairs(BenchRun& run, const Frame& frame) {
   constexpr u64 kPairs = 2000;
@@ -106,12 +75,18 @@ Result<void> vmalloc_to_page(BenchRun& run) {
 }
 
 constexpr BenchRow kRows[] = {
-    {"vmalloc.pair.1p", vmalloc_pair<1>},     {"vmalloc.pair.4p", vmalloc_pair<4>},
-    {"vmalloc.pair.16p", vmalloc_pair<16>},   {"vmalloc.pair.64p", vmalloc_pair<64>},
-    {"vmalloc.pair.256p", vmalloc_pair<256>}, {"vmalloc.pair.1024p", vmalloc_pair<1024>},
-    {"vmalloc.batch.1p", vmalloc_batch},      {"vfree.batch.1p", vfree_batch},
-    {"vmap.pair.1p", vmap_pair},              {"ioremap.pair", ioremap_pair},
-    {"virt_to_phys", virt_to_phys},           {"vmalloc_to_page.walk", vmalloc_to_page},
+    {"vmalloc.pair.1p", vmalloc_pair<1>},
+    {"vmalloc.pair.4p", vmalloc_pair<4>},
+    {"vmalloc.pair.16p", vmalloc_pair<16>},
+    {"vmalloc.pair.64p", vmalloc_pair<64>},
+    {"vmalloc.pair.256p", vmalloc_pair<256>},
+    {"vmalloc.pair.1024p", vmalloc_pair<1024>},
+    {"vmalloc.batch.1p", AreaBatch::time_allocation},
+    {"vfree.batch.1p", AreaBatch::time_freeing},
+    {"vmap.pair.1p", vmap_pair},
+    {"ioremap.pair", ioremap_pair},
+    {"virt_to_phys", virt_to_phys},
+    {"vmalloc_to_page.walk", vmalloc_to_page},
 };
 
 }  // namespace

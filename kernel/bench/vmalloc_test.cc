@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// Linux's own test of vmalloc, as its descriptions say what each case does: 1000 loops, the set-up of a
-/// case counted in, as there.
-#include "kernel/bench/bench.h"
+/// Linux's own test of vmalloc, as its descriptions say what each case does: 1000 loops, the set-up
+/// of a case counted in, as there.
 #include "mm/kernel/vmalloc.h"
+
+#include "kernel/bench/bench.h"
 
 namespace meridian {
 namespace {
@@ -111,8 +112,7 @@ Result<void> random_size(BenchRun& run) {
 Result<void> fix_align(BenchRun& run) {
   run.start();
   for (u64 i = 0; i < kLoops; ++i)
-    TRY(allocate_touch_free(
-        5, {.alignment = 32_KiB, .content = VmallocOptions::Content::zeroed}));
+    TRY(allocate_touch_free(5, {.alignment = 32_KiB, .content = VmallocOptions::Content::zeroed}));
   run.stop(kLoops);
   return {};
 }
@@ -122,8 +122,8 @@ Result<void> random_size_align(BenchRun& run) {
   run.start();
   for (u64 i = 0; i < kLoops; ++i) {
     const u64 alignment = u64{1} << (random.up_to(23) - 1);
-    TRY(allocate_touch_free(random.up_to(10), {.alignment = alignment,
-                                               .content = VmallocOptions::Content::zeroed}));
+    TRY(allocate_touch_free(random.up_to(10),
+                            {.alignment = alignment, .content = VmallocOptions::Content::zeroed}));
   }
   run.stop(kLoops);
   return {};

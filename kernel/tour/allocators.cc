@@ -82,8 +82,9 @@ void kmalloc_limits(Evidence& e) {
   e.show("kmalloc({}) = {}", Bytes{kMaxKmalloc}, va);
   show_frames(e, "behind it", {frames.begin(), frames.size()});
   e.require(linear_map.virt().contains(va), "it is a linear-map address");
-  e.require(frames.size() == kMaxKmalloc / kPageSize && are_contiguous({frames.begin(), frames.size()}),
-            "its 32 pages are 32 frames in a row");
+  e.require(
+      frames.size() == kMaxKmalloc / kPageSize && are_contiguous({frames.begin(), frames.size()}),
+      "its 32 pages are 32 frames in a row");
   kfree(largest.value());
   e.require(refused(kmalloc(kMaxKmalloc + 1), Errc::too_large), "one byte more is refused");
   show_that_it_is_not_zeroed(e);
@@ -101,7 +102,8 @@ void vmalloc_area(Evidence& e) {
   e.show("vmalloc({}) = {}, in {}", Bytes{kPages * kPageSize}, va, region.name);
   show_frames(e, "behind it", {frames.begin(), frames.size()});
   e.require(region.contains(va), "it lies in the vmalloc region");
-  e.require(refused(linear_map.to_phys(va), Errc::not_linear), "__pa of it is refused: it needs a walk");
+  e.require(refused(linear_map.to_phys(va), Errc::not_linear),
+            "__pa of it is refused: it needs a walk");
 
   std::memset(area.value(), 0x11, kPages * kPageSize);
   const arch::ProbeResult last = arch::probe(va + (kPages * kPageSize - 1), arch::ProbeKind::load8);
@@ -185,10 +187,12 @@ void zones(Evidence& e) {
   for (ZoneKind kind : {ZoneKind::dma, ZoneKind::normal, ZoneKind::highmem}) {
     const ZoneStats zone = zone_stats(kind);
     e.show("{:<8} PFN {:x}..{:x}: {} present, {} managed, {} free", name_of(kind),
-           zone.span.first.number(), zone.span.end().number(), zone.present, zone.managed, zone.free);
+           zone.span.first.number(), zone.span.end().number(), zone.present, zone.managed,
+           zone.free);
   }
   const ZoneStats dma = zone_stats(ZoneKind::dma);
-  e.require(dma.span.count <= (16_MiB >> kPageShift), "DMA is no more than the first 16 MiB of RAM");
+  e.require(dma.span.count <= (16_MiB >> kPageShift),
+            "DMA is no more than the first 16 MiB of RAM");
   for (ZoneKind kind : {ZoneKind::dma, ZoneKind::normal}) {
     if (zone_stats(kind).managed == 0) continue;
     const Result<Frame> frame = alloc_frame(FrameOwner::kernel, kind);
@@ -205,13 +209,17 @@ void zones(Evidence& e) {
 }
 
 constexpr TourStop kStops[] = {
-    {"D1", "alloc_pages(order) gives 2^order contiguous frames, and there is a largest order", orders},
-    {"D2", "kmalloc is physically contiguous, linear, not zeroed, and ends at 128 KiB", kmalloc_limits},
+    {"D1", "alloc_pages(order) gives 2^order contiguous frames, and there is a largest order",
+     orders},
+    {"D2", "kmalloc is physically contiguous, linear, not zeroed, and ends at 128 KiB",
+     kmalloc_limits},
     {"D3", "vmalloc is contiguous in virtual addresses only, with a guard page after each area",
      vmalloc_area},
-    {"D4", "When memory is fragmented, contiguous frames run out and vmalloc still works", fragmented},
+    {"D4", "When memory is fragmented, contiguous frames run out and vmalloc still works",
+     fragmented},
     {"D5", "kmalloc is faster than vmalloc", prices},
-    {"D6", "Zones: DMA is the first 16 MiB, NORMAL the rest of the linear map, HIGHMEM beyond it", zones},
+    {"D6", "Zones: DMA is the first 16 MiB, NORMAL the rest of the linear map, HIGHMEM beyond it",
+     zones},
 };
 
 }  // namespace

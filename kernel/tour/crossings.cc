@@ -17,9 +17,7 @@ namespace {
 struct Roots {
   u64 ttbr0, ttbr1, tlbis;
 
-  static Roots now() {
-    return {arch::ttbr0().raw(), arch::ttbr1().raw(), arch::tlbi_count()};
-  }
+  static Roots now() { return {arch::ttbr0().raw(), arch::ttbr1().raw(), arch::tlbi_count()}; }
   friend bool operator==(const Roots&, const Roots&) = default;
 };
 
@@ -54,11 +52,13 @@ void calls_change_no_tables(Evidence& e) {
   show(e, "inside the next one", next);
   e.require(inside.ttbr0 == expected.raw(), "inside the call TTBR0 is still the program's");
   e.require(inside.ttbr1 == kernel_tables, "and TTBR1 the kernel's, as before the program ran");
-  e.require(inside == next, "back at EL0 and in again: no register changed, and no TLBI was issued");
+  e.require(inside == next,
+            "back at EL0 and in again: no register changed, and no TLBI was issued");
 }
 
 constexpr TourStop kStops[] = {
-    {"B2", "A system call changes the privilege level, not the page tables", calls_change_no_tables},
+    {"B2", "A system call changes the privilege level, not the page tables",
+     calls_change_no_tables},
 };
 
 }  // namespace

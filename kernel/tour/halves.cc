@@ -21,7 +21,8 @@ namespace {
 /// The last page of the low half, mapped in a space of our own: the hole's lower neighbour.
 Result<AddressSpace> space_with_last_page() {
   AddressSpace space = TRY(AddressSpace::create());
-  const UserAddr last = UserAddr(current_layout().region(RegionKind::user).last).align_down(kPageSize);
+  const UserAddr last =
+      UserAddr(current_layout().region(RegionKind::user).last).align_down(kPageSize);
   TRY(space.map_new({last, kPageSize}, kUserData));
   return space;
 }
@@ -103,7 +104,8 @@ void the_hole(Evidence& e) {
   const arch::ProbeResult probed = arch::probe(empty, arch::ProbeKind::user_load);
   e.show("{}: ESR {:08x}, level {}; region: {}", empty, probed.fault.esr, probed.fault.level(),
          current_layout().region_of(probed.fault.address()).name);
-  e.require(!probed.ok && probed.fault.level() == static_cast<int>(number_of(arch::user_geometry().first_level())),
+  e.require(!probed.ok && probed.fault.level() ==
+                              static_cast<int>(number_of(arch::user_geometry().first_level())),
             "an empty first-level entry faults too, at the level where its walk starts");
   e.show("only FAR against TxSZ tells the hole from an empty L0 entry: the ESR does not");
 }
@@ -131,8 +133,7 @@ TagTrial try_tag(VirtAddr va, arch::ProbeKind kind) {
 
 void require_bit_55_decides(Evidence& e, const char* half, VirtAddr va, const TagTrial& trial) {
   e.show("{} {}, bit 55 = {}; tagged {}", half, va, va.value() >> 55 & 1, tagged(va));
-  e.show("  TBI off: {}; TBI on: {}", trial.checked.fault,
-         trial.ignored.ok ? "loaded" : "faulted");
+  e.show("  TBI off: {}; TBI on: {}", trial.checked.fault, trial.ignored.ok ? "loaded" : "faulted");
   e.require(trial.plain.ok && !trial.checked.ok, "with TBI off the tag makes it no address at all");
   e.require(trial.ignored.ok && trial.ignored.value == trial.plain.value,
             "with TBI on it reads the same byte: bits 63..56 did not choose the root, bit 55 did");
@@ -150,7 +151,8 @@ void bit_55(Evidence& e) {
   if (!e.require_value(space, "a user space with one page")) return;
   const ActiveSpace active(space.value());
   const VirtAddr low(current_layout().region(RegionKind::user).last);
-  if (!arch::probe_user_store(low, 1, 0x71).ok) return void(e.require(false, "a byte stored there"));
+  if (!arch::probe_user_store(low, 1, 0x71).ok)
+    return void(e.require(false, "a byte stored there"));
   require_bit_55_decides(e, "low ", low, try_tag(low, arch::ProbeKind::user_load));
 }
 
@@ -162,7 +164,8 @@ void require_killed(Evidence& e, std::string_view how, VirtAddr va) {
   print(address, "{}", va);
   const std::array<std::string_view, 2> arguments{how, address.text()};
   Program program;
-  if (!e.require(program.load(file.value().data, "attack", arguments).has_value(), "it loads")) return;
+  if (!e.require(program.load(file.value().data, "attack", arguments).has_value(), "it loads"))
+    return;
   const ProgramEnd end = program.run();
   BufferWriter<128> what;
   print(what, "EL0 {} at {}: {}", how, va, end.fault);
@@ -192,7 +195,8 @@ void sizes(Evidence& e) {
            offer.most_va_bits, offer.most_levels, offer.pa_bits);
     if (!ours) continue;
     e.require(offer.support != arch::GranuleSupport::absent, "this CPU has the granule we use");
-    e.require(arch::tcr().kernel_bits() <= offer.most_va_bits, "and as many address bits as we use");
+    e.require(arch::tcr().kernel_bits() <= offer.most_va_bits,
+              "and as many address bits as we use");
   }
   const arch::Geometry kernel = arch::kernel_geometry();
   e.show("in use: {} pages, {} bits, walks start at L{}", Bytes{kPageSize}, kernel.va_bits(),
@@ -200,11 +204,14 @@ void sizes(Evidence& e) {
 }
 
 constexpr TourStop kStops[] = {
-    {"A1", "TTBR0 serves the low half and TTBR1 the high half, each with tables of its own", two_roots},
-    {"A2", "Between the halves lies a hole: its addresses are invalid by their top bits alone", the_hole},
+    {"A1", "TTBR0 serves the low half and TTBR1 the high half, each with tables of its own",
+     two_roots},
+    {"A2", "Between the halves lies a hole: its addresses are invalid by their top bits alone",
+     the_hole},
     {"A3", "Bit 55 chooses the root, so a tagged pointer still picks the right half", bit_55},
     {"A4", "EL0 cannot touch the kernel half although it is mapped", two_privilege_levels},
-    {"A5", "The page size, the levels and the address bits are a choice, and the layout follows from it",
+    {"A5",
+     "The page size, the levels and the address bits are a choice, and the layout follows from it",
      sizes},
 };
 

@@ -43,7 +43,8 @@ bool three_witnesses_agree(Evidence& e, const char* which, Frame frame) {
 }
 
 void constant_offset(Evidence& e) {
-  e.show("offset = {:X}, for {} of addresses", linear_map.offset(), Bytes{linear_map.virt().size()});
+  e.show("offset = {:X}, for {} of addresses", linear_map.offset(),
+         Bytes{linear_map.virt().size()});
   bool agree = true;
   for (const PhysRange& bank : the_system().memory.banks()) {
     const Frame first(bank.start());
@@ -81,8 +82,9 @@ void walked_all_the_same(Evidence& e) {
     e.show("L{} [{:>3}] {:016x} {}", number_of(step.level), step.index, step.entry.raw(),
            step.kind() == Kind::leaf ? "leaf" : "table");
     if (step.kind() == Kind::leaf)
-      walked = step.entry.output().address() +
-               (va.value() & (kernel_space().tables().mapper().geometry().entry_span(step.level) - 1));
+      walked =
+          step.entry.output().address() +
+          (va.value() & (kernel_space().tables().mapper().geometry().entry_span(step.level) - 1));
   }
   const Result<PhysAddr> mmu = arch::at_translate(va, arch::Access::write, arch::El::el1);
   if (!e.require_value(mmu, "AT S1E1W of the object")) return;
@@ -103,14 +105,17 @@ void only_for_linear_addresses(Evidence& e) {
   if (!e.require_value(area, "vmalloc(4 KiB)")) return;
   const VirtAddr va = VirtAddr::of(area.value());
   const VirtAddr user(current_layout().region(RegionKind::user).first + 0x40'0000);
-  e.require(refused(linear_map.to_phys(user), Errc::not_linear), "__pa of a user address is refused");
-  e.require(refused(linear_map.to_phys(va), Errc::not_linear), "__pa of a vmalloc address is refused");
+  e.require(refused(linear_map.to_phys(user), Errc::not_linear),
+            "__pa of a user address is refused");
+  e.require(refused(linear_map.to_phys(va), Errc::not_linear),
+            "__pa of a vmalloc address is refused");
   const Result<Translation> walk = kernel_space().translate(va);
   const Result<PhysAddr> mmu = arch::at_translate(va, arch::Access::read, arch::El::el1);
   if (!e.require_value(walk, "a walk of the vmalloc address answers")) return;
   if (!e.require_value(mmu, "so does the MMU")) return;
   const u64 nonsense = va.value() - linear_map.offset();
-  e.show("{}: a walk gives {}; the subtraction would have given {:X}", va, walk.value().pa, nonsense);
+  e.show("{}: a walk gives {}; the subtraction would have given {:X}", va, walk.value().pa,
+         nonsense);
   e.require(walk.value().pa == mmu.value(), "both name the same frame");
   e.require(walk.value().pa.value() != nonsense, "which the subtraction would have missed");
   vfree(area.value());
@@ -200,7 +205,8 @@ void mapped_is_not_allocated(Evidence& e) {
   Result<AddressSpace> created = AddressSpace::create();
   if (!e.require_value(created, "an address space")) return;
   AddressSpace& space = created.value();
-  if (!e.require(space.map_new(page_of(kBuffer, 0), kUserData).has_value(), "its first page")) return;
+  if (!e.require(space.map_new(page_of(kBuffer, 0), kUserData).has_value(), "its first page"))
+    return;
   const Result<Frame> taken = map_second_page(space);
   if (!e.require_value(taken, "its second page")) return;
   const Frame frame = taken.value();
@@ -223,14 +229,16 @@ void mapped_is_not_allocated(Evidence& e) {
 }
 
 constexpr TourStop kStops[] = {
-    {"C1", "The kernel half maps physical memory at a constant offset: __va and __pa are one subtraction",
+    {"C1",
+     "The kernel half maps physical memory at a constant offset: __va and __pa are one subtraction",
      constant_offset},
     {"C2", "The hardware still walks the tables for a linear address", walked_all_the_same},
     {"C3", "__pa is valid for linear addresses only", only_for_linear_addresses},
     {"C4", "User memory is not linear: neighbours in virtual addresses are scattered frames",
      user_memory_is_scattered},
     {"C5", "The kernel image is linked high and loaded low", image_high_and_low},
-    {"C6", "Mapping in advance reserves nothing: a linear-mapped frame is free until someone takes it",
+    {"C6",
+     "Mapping in advance reserves nothing: a linear-mapped frame is free until someone takes it",
      mapped_is_not_allocated},
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// What several stops ask about a buffer: which frames are behind its pages, and whether they follow
-/// each other. Answers come from a walk of the tables, not from what an allocator says of itself.
+/// What several stops ask about a buffer: which frames are behind its pages, and whether they
+/// follow each other. Answers come from a walk of the tables, not from what an allocator says of
+/// itself.
 #pragma once
 
 #include "kernel/lib/fixed_vector.h"

@@ -16,9 +16,12 @@ bool same_id(std::string_view a, std::string_view b) {
 
 const char* word_for(Verdict verdict) {
   switch (verdict) {
-    case Verdict::pass: return "PASS";
-    case Verdict::fail: return "FAIL";
-    case Verdict::skip: return "SKIP";
+    case Verdict::pass:
+      return "PASS";
+    case Verdict::fail:
+      return "FAIL";
+    case Verdict::skip:
+      return "SKIP";
   }
   UNREACHABLE();
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// The tour: one stop for each statement about virtual memory that this kernel exists to show. A stop
-/// does the thing on the running machine, prints what it read there, and requires what must hold. It
-/// passes only if it required something and every requirement held; one that cannot be shown here says why
-/// and is skipped.
+/// The tour: one stop for each statement about virtual memory that this kernel exists to show. A
+/// stop does the thing on the running machine, prints what it read there, and requires what must
+/// hold. It passes only if it required something and every requirement held; one that cannot be
+/// shown here says why and is skipped.
 #pragma once
 
 #include <span>
@@ -61,10 +61,10 @@ struct TourStop {
 };
 
 /// The stops of each section, in order; one file each.
-std::span<const TourStop> halves_stops();      // A
-std::span<const TourStop> crossing_stops();    // B
-std::span<const TourStop> linear_stops();      // C
-std::span<const TourStop> allocator_stops();   // D
+std::span<const TourStop> halves_stops();     // A
+std::span<const TourStop> crossing_stops();   // B
+std::span<const TourStop> linear_stops();     // C
+std::span<const TourStop> allocator_stops();  // D
 
 /// Runs one stop, with its heading and verdict.
 Verdict run_stop(Writer& out, const TourStop& stop);
