@@ -62,6 +62,16 @@ class OwnFrames {
   }
   bool fill_run(Entry* entries);
   static void split_run(Entry* entries, u64 at);
+  /// A leaf to the same frame and as contiguous, but with the rights of a fresh one, whatever the
+  /// last holder had made of it. (Bits instead of attributes: this is done for each page.)
+  static Entry as_data(Entry leaf) {
+    constexpr u64 kData = Entry::leaf(Level::L3, Frame(), kKernelData).raw();
+    constexpr u64 kContiguous = kData ^ Entry::leaf(Level::L3, Frame(), kInRun).raw();
+    constexpr u64 kOutput = ~Entry(~u64{0}).with_output(Frame()).raw();
+    return Entry((leaf.raw() & (kOutput | kContiguous)) | kData);
+  }
+
+  static constexpr Attributes kInRun{.write = true, .contiguous = true};
 
   [[no_unique_address]] B backing_;
   VmallocOptions::Content content_;
@@ -75,7 +85,7 @@ u64 OwnFrames<B>::wake(Area& area, u64 pages) {
   if (count < area.backed) split_run(entries, count);
   if (wants_zeroes()) [[unlikely]]
     for (u64 i = 0; i < count; ++i) backing_.zero(parked(entries[i]).output(), 1);
-  for (u64 i = 0; i < count; ++i) store_entry(entries[i], parked(entries[i]));
+  for (u64 i = 0; i < count; ++i) store_entry(entries[i], as_data(load_entry(entries[i])));
   return count;
 }
 
@@ -114,7 +124,6 @@ u64 OwnFrames<B>::fill(Entry* entries, VirtAddr va, u64, u64 count) {
 
 template <VmallocBacking B>
 bool OwnFrames<B>::fill_run(Entry* entries) {
-  constexpr Attributes kInRun{.write = true, .contiguous = true};
   const Result<Frame> first = take(B::kRunOrder);
   if (!first.has_value()) return false;
   for (u64 i = 0; i < kRunPages; ++i)

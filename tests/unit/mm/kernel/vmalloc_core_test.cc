@@ -285,6 +285,23 @@ TEST_F(VmallocCoreTest, AWarmAreaServesOtherSizes) {
     }
 }
 
+/// A holder may take rights away from its pages; the next one gets fresh ones.
+TEST_F(VmallocCoreTest, TheRightsOfTheLastHolderDoNotStay) {
+  open(kRegion, 64);
+  const auto tables = Backing{world_.get()}.tables().mapper();
+  for (int i = 0; i < 400; ++i) {
+    const VirtAddr area = must_allocate(20);
+    world_->mmu.end_operation();
+    EXPECT_EQ(world_->check_mapped(pages_from(area, 20)).size(), 20u);
+    auto mapper = tables;
+    const VirtRange part(area + (i % 18) * kPageSize, 2 * kPageSize);
+    ASSERT_TRUE(mapper.protect(part, kKernelRodata).has_value());
+    must_free(area);
+  }
+  core_->flush();
+  EXPECT_EQ(world_->pool.in_use(), 0u);
+}
+
 /// Zeroed content from a warm area is zeroed, too.
 TEST_F(VmallocCoreTest, WarmAreasAreZeroedWhenAsked) {
   for (int i = 0; i < 200; ++i) must_free(must_allocate(4));
