@@ -59,7 +59,7 @@ const char* name_of(FaultKind kind);
 /// "read", "write", "execute".
 const char* name_of(FaultAccess access);
 
-/// Prints a fault in a few words: "write to 0x0000000000000008: translation fault at level 0".
+/// Prints a fault in a few words: "write at 0x0000000000000008: translation fault at level 0".
 void format_value(Writer& out, const Fault& fault, const FormatSpec& spec);
 
 /// From now on this CPU's exceptions come to our vectors. Needs the CPU's index (<arch/cpu.h>).
