@@ -59,8 +59,9 @@ TEST(Buddy, GivesAlignedBlocksOfEveryOrder) {
 TEST(Buddy, CutsARunIntoTheLargestBlocks) {
   Pool pool(0);
   pool.buddy.put_range(pool.table, {Frame::from_number(kFirst + 3), 1021 + 6});
-  EXPECT_EQ(pool.buddy.blocks(), blocks({{0, 1}, {2, 2}, {3, 1}, {4, 1}, {5, 1}, {6, 1}, {7, 1},
-                                         {8, 1}, {9, 1}, {1, 1}}));
+  EXPECT_EQ(
+      pool.buddy.blocks(),
+      blocks({{0, 1}, {2, 2}, {3, 1}, {4, 1}, {5, 1}, {6, 1}, {7, 1}, {8, 1}, {9, 1}, {1, 1}}));
 }
 
 /// The halves that a split leaves are what the next smaller requests get.
@@ -97,7 +98,8 @@ TEST(Buddy, FragmentedMemoryHasNoLargeBlocks) {
   EXPECT_TRUE(pool.take(0));
 }
 
-/// A batch uses up small blocks, is as long as asked if there is so much, and comes in ascending runs.
+/// A batch uses up small blocks, is as long as asked if there is so much, and comes in ascending
+/// runs.
 TEST(Buddy, TakesBatchesFromTheSmallestBlocks) {
   Pool pool(1024 + 8 + 2);
   std::vector<FrameRange> runs;
@@ -119,8 +121,8 @@ TEST(Buddy, TakesBatchesFromTheSmallestBlocks) {
   EXPECT_EQ(pool.buddy.take_batch(pool.table, 0, 1, sink), 0u);
 }
 
-/// Random blocks taken and put back, against a set of the frames that are free: after each step there is
-/// exactly one possible list of blocks, and the buddy has it.
+/// Random blocks taken and put back, against a set of the frames that are free: after each step
+/// there is exactly one possible list of blocks, and the buddy has it.
 TEST(Buddy, AgreesWithASetOfFreeFrames) {
   std::mt19937_64 random(test_seed() + 2);
   constexpr u64 kFrames = 3000;  // the last block is not whole

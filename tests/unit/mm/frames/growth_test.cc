@@ -99,9 +99,8 @@ TEST(Untouched, CountsTheBlocksItWillMake) {
 /// More runs than a memory map can make are a broken invariant.
 TEST(Untouched, ChecksItsRoom) {
   Untouched untouched;
-  EXPECT_THROW(
-      for (u64 i = 0; i < 200; ++i) untouched.add(run(10 * i, 1), ZoneKind::normal),
-      std::logic_error);
+  EXPECT_THROW(for (u64 i = 0; i < 200; ++i) untouched.add(run(10 * i, 1), ZoneKind::normal),
+               std::logic_error);
 }
 
 }  // namespace

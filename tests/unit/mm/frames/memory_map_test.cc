@@ -31,8 +31,9 @@ TEST(MemoryMap, SortsItsBanks) {
   ASSERT_TRUE(map.add_bank(range(0x4000'0000, 1_MiB)));
   ASSERT_TRUE(map.add_bank(range(0x6000'0000, 1_MiB)));
 
-  EXPECT_EQ(Ranges(map.banks().begin(), map.banks().end()),
-            (Ranges{range(0x4000'0000, 1_MiB), range(0x6000'0000, 1_MiB), range(0x8000'0000, 1_MiB)}));
+  EXPECT_EQ(
+      Ranges(map.banks().begin(), map.banks().end()),
+      (Ranges{range(0x4000'0000, 1_MiB), range(0x6000'0000, 1_MiB), range(0x8000'0000, 1_MiB)}));
 }
 
 /// A bank that overlaps others or touches them becomes one with them.
@@ -66,13 +67,13 @@ TEST(MemoryMap, RefusesRangesThatMakeNoSense) {
     Errc code;
   };
   const Case cases[] = {
-      {0x4000'0000, 0, Errc::bad_range},                          // empty
-      {0xffff'ffff'ffff'f000, 0x2000, Errc::bad_range},           // wraps
-      {1, ~u64{0}, Errc::too_large},                              // all there is, from 1 on
+      {0x4000'0000, 0, Errc::bad_range},                 // empty
+      {0xffff'ffff'ffff'f000, 0x2000, Errc::bad_range},  // wraps
+      {1, ~u64{0}, Errc::too_large},                     // all there is, from 1 on
       {0, ~u64{0}, Errc::too_large},
-      {0xffff'ffff'f000, 0x1001, Errc::too_large},                // one byte above 2^48
+      {0xffff'ffff'f000, 0x1001, Errc::too_large},  // one byte above 2^48
       {0x1'0000'0000'0000, 0x1000, Errc::too_large},
-      {0xffff'ffff'ffff'f000, 0x1000, Errc::too_large},           // ends at 2^64
+      {0xffff'ffff'ffff'f000, 0x1000, Errc::too_large},  // ends at 2^64
   };
   for (const Case& c : cases) {
     MemoryMap map;
@@ -116,8 +117,8 @@ TEST(MemoryMap, FindsTheFreeRuns) {
   ASSERT_TRUE(map.reserve(range(0xf'f000, 0x10'2000), "d, across the hole"));
   ASSERT_TRUE(map.reserve(range(0x80'0000, 0x1000), "e, outside"));
 
-  EXPECT_EQ(free_runs(map), (Ranges{range(0x1000, 0x3000), range(0xa000, 0xf'5000),
-                                    range(0x20'1000, 0xf'f000)}));
+  EXPECT_EQ(free_runs(map),
+            (Ranges{range(0x1000, 0x3000), range(0xa000, 0xf'5000), range(0x20'1000, 0xf'f000)}));
   EXPECT_EQ(map.next_free(Frame(PhysAddr(0x2000))).bytes(), range(0x2000, 0x2000));
   EXPECT_EQ(map.next_free(Frame(PhysAddr(0x5000))).bytes(), range(0xa000, 0xf'5000));
   EXPECT_EQ(map.next_free(Frame(PhysAddr(0x30'0000))).count, 0u);

@@ -105,7 +105,8 @@ TEST_F(PerCpuCacheTest, DrainsEverything) {
     if (pattern == 2)
       for (usize i = 0; i + 1 < frames.size(); i += 2) std::swap(frames[i], frames[i + 1]);
     if (pattern == 3)
-      for (usize i = 0; i < frames.size(); ++i) std::swap(frames[i], frames[i * 37 % frames.size()]);
+      for (usize i = 0; i < frames.size(); ++i)
+        std::swap(frames[i], frames[i * 37 % frames.size()]);
     for (const Frame frame : frames) EXPECT_FALSE(push(frame, 0));
     EXPECT_FALSE(push(*zone_.take(table_, 3), 3));
     EXPECT_EQ(cache_.frames(), 108u);
