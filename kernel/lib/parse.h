@@ -13,7 +13,8 @@ namespace meridian {
 /// A u64 in decimal, 0x hexadecimal or 0b binary; `_` and `'` may separate digits.
 Result<u64> parse_number(std::string_view text);
 
-/// A byte count: a number with an optional K, M, G or T (binary units, either case, optional B or iB).
+/// A byte count: a decimal or hexadecimal number with an optional K, M, G or T (binary units, either case,
+/// optional B or iB).
 Result<u64> parse_size(std::string_view text);
 
 /// Splits the first blank-separated word off `text` and returns it; empty when there is none. Blanks
