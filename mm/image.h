@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// The kernel image: where its parts are, as the linker laid them out (linker/kernel.ld.S). Symbols are
-/// reached relative to PC, so before the MMU is on these functions give physical addresses, and from
-/// then on the high ones.
+/// The kernel image: where its parts are, as the linker laid them out (linker/kernel.ld.S). Symbols
+/// are reached relative to PC, so before the MMU is on these functions give physical addresses, and
+/// from then on the high ones.
 #pragma once
 
 #include "kernel/lib/result.h"

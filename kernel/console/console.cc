@@ -62,8 +62,8 @@ char Console::read() {
   while (!try_read(c)) {
     // With interrupts masked a key that arrives after the test still ends the sleep.
     arch::IrqGuard irq;
-    if (interrupts_ && produced_.load(std::memory_order_acquire) ==
-                           consumed_.load(std::memory_order_relaxed))
+    if (interrupts_ &&
+        produced_.load(std::memory_order_acquire) == consumed_.load(std::memory_order_relaxed))
       arch::wait_for_interrupt();
   }
   return c;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// The console: where the kernel writes, and where a person's keys arrive. Output is polled, so that it
-/// works in every state of the machine; input comes by interrupt into a ring, or is polled until then.
+/// The console: where the kernel writes, and where a person's keys arrive. Output is polled, so
+/// that it works in every state of the machine; input comes by interrupt into a ring, or is polled
+/// until then.
 #pragma once
 
 #include <array>

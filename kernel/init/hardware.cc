@@ -9,7 +9,9 @@
 #include "kernel/log/log.h"
 #include "mm/image.h"
 #include "mm/kernel/linear_map.h"
+#include "mm/kernel/vmalloc.h"
 #include "mm/layout/layout.h"
+#include "mm/slab/kmalloc.h"
 
 namespace meridian {
 namespace {
@@ -26,8 +28,9 @@ void print_banner(const System& system) {
 
 /// What boot has mapped so far, and where.
 void log_early_map(const BootInfo& boot) {
-  log_mapping("image", boot.image_phys.start(), boot.image, "text {} r-x, rodata {} r--, data {} rw-",
-              Bytes{image_text().size()}, Bytes{image_rodata().size()}, Bytes{image_data().size()});
+  log_mapping("image", boot.image_phys.start(), boot.image,
+              "text {} r-x, rodata {} r--, data {} rw-", Bytes{image_text().size()},
+              Bytes{image_rodata().size()}, Bytes{image_data().size()});
   log_mapping("tree", boot.tree_phys.start(), boot.tree, "device tree, {} r--",
               Bytes{boot.tree_phys.size()});
   log_mapping("uart", boot.uart_phys, boot.uart, "{}",
@@ -39,6 +42,31 @@ Result<void> use_key_interrupt(const System& system) {
   const MachineDescription::Uart& uart = system.machine.uart;
   if (uart.registers.start() != system.boot.uart_phys) return Error{Errc::not_found};
   return console().use_receive_interrupt(uart.interrupt);
+}
+
+/// Is all of `range` in one bank of RAM, whatever we may use of it ourselves?
+bool is_ram(const MachineDescription& machine, PhysRange range) {
+  for (const PhysRange& bank : machine.memory)
+    if (!range.wraps() && bank.contains(range)) return true;
+  return false;
+}
+
+/// Memory that the loader filled: through the linear map, or, where that does not reach, mapped
+/// read-only page by page.
+Result<const std::byte*> reach(const MachineDescription& machine, PhysRange memory) {
+  if (!is_ram(machine, memory)) return Error{Errc::bad_range, memory.start().value()};
+  if (linear_map.phys().contains(memory))
+    return linear_map.pointer<const std::byte>(memory.start());
+
+  const Frame first = Frame::containing(memory.start());
+  const u64 count = Frame::containing(memory.last()) - first + 1;
+  if (count > kMaxKmalloc / sizeof(Frame)) return Error{Errc::too_large, memory.size()};
+  Frame* const frames = static_cast<Frame*>(TRY(kmalloc(count * sizeof(Frame))));
+  for (u64 i = 0; i < count; ++i) frames[i] = first + i;
+  const Result<void*> mapped = vmap({frames, count}, kKernelRodata);
+  kfree(frames);
+  if (!mapped.has_value()) return mapped.error();
+  return static_cast<const std::byte*>(mapped.value()) + (memory.start() - first.address());
 }
 
 }  // namespace
@@ -89,14 +117,14 @@ void start_devices(System& system) {
 void find_initramfs(System& system) {
   const PhysRange where = system.machine.initrd;
   if (where.is_empty()) return;
-  const Result<VirtAddr> start = linear_map.to_virt(where.start());
-  const Result<VirtAddr> last = linear_map.to_virt(where.last());
-  if (!start.has_value() || !last.has_value()) {
-    log("initramfs", "at {} it is out of reach: ignored", where.start());
+  const Result<const std::byte*> start = reach(system.machine, where);
+  if (!start.has_value()) {
+    log("initramfs", "at {} it is out of reach ({}): ignored", where.start(),
+        name_of(start.error().code));
     return;
   }
-  system.initramfs = {linear_map.pointer<const std::byte>(where.start()), where.size()};
-  log_mapping("initramfs", where.start(), start.value(), "{}", Bytes{where.size()});
+  system.initramfs = {start.value(), where.size()};
+  log_mapping("initramfs", where.start(), VirtAddr::of(start.value()), "{}", Bytes{where.size()});
 }
 
 }  // namespace meridian

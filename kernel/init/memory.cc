@@ -35,8 +35,6 @@ void reserve(MemoryMap& memory, PhysRange range, std::string_view name) {
               name_of(reserved.error().code));
 }
 
-
-
 u64 bytes_of_ram(const MemoryMap& memory) {
   u64 bytes = 0;
   for (const PhysRange& bank : memory.banks()) bytes += bank.size();
@@ -55,9 +53,9 @@ PhysRange ram_span(const MemoryMap& memory) {
   return PhysRange::between(memory.banks().front().start(), memory.banks().back().end());
 }
 
-/// Where tables come from while the linear map grows: the pool in the image first, then frames of the
-/// RAM that is mapped already. Tables of the pool are reached through the image, whose linear addresses
-/// may not be there yet.
+/// Where tables come from while the linear map grows: the pool in the image first, then frames of
+/// the RAM that is mapped already. Tables of the pool are reached through the image, whose linear
+/// addresses may not be there yet.
 class BootTables {
  public:
   BootTables(BootInfo& boot, EarlyFrames& frames) : boot_(boot), frames_(frames) {}
@@ -85,8 +83,8 @@ class BootTables {
 
 constinit EarlyFrames early_frames;
 
-/// Maps `bank` in two steps: its first GiB with tables of the pool, which are enough for it, and the
-/// rest, whose tables may then be frames of that first GiB.
+/// Maps `bank` in two steps: its first GiB with tables of the pool, which are enough for it, and
+/// the rest, whose tables may then be frames of that first GiB.
 template <typename Mapper>
 Result<void> map_bank(Mapper& mapper, PhysRange bank, PhysRange read_only) {
   const PhysAddr step = (bank.start() + 1).align_up(1_GiB);
@@ -115,6 +113,18 @@ void check_ram(const System& system) {
   stop_boot("the kernel at {} is not in the RAM that it may use", system.boot.image_phys.start());
 }
 
+/// The layout's, capped as the command line asks, unless the kernel itself would not fit.
+LinearMap choose_linear_map(const System& system) {
+  const PhysRange ram = ram_span(system.memory);
+  if (system.options.linear) {
+    const LinearMap map = plan_linear_map(current_layout(), ram, *system.options.linear);
+    if (map.phys().size() >= kLeastRam && map.phys().contains(system.boot.image_phys)) return map;
+    log("linear", "linear={} leaves no room for the kernel: ignored",
+        Bytes{*system.options.linear});
+  }
+  return plan_linear_map(current_layout(), ram);
+}
+
 }  // namespace
 
 void find_memory(System& system) {
@@ -134,9 +144,8 @@ void find_memory(System& system) {
 }
 
 void map_memory(System& system) {
-  const Layout& layout = current_layout();
   MemoryMap& memory = system.memory;
-  linear_map = plan_linear_map(layout, ram_span(memory), system.options.linear.value_or(~u64{0}));
+  linear_map = choose_linear_map(system);
   const u64 beyond = bytes_beyond(memory, linear_map.phys().end());
   if (beyond != 0) log("linear", "{} of RAM is beyond the linear map", Bytes{beyond});
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The end of a kernel that cannot go on: what was wrong, how the code came there, then power off with a
-/// failure status. A panic inside a panic only stops.
+/// The end of a kernel that cannot go on: what was wrong, how the code came there, then power off
+/// with a failure status. A panic inside a panic only stops.
 #pragma once
 
 #include "kernel/lib/format.h"
@@ -10,8 +10,8 @@ namespace meridian {
 /// The status a panic powers off with; others are a command's or a test's own.
 inline constexpr int kPanicStatus = 101;
 
-/// Starts the report; a second call, on any CPU, stops the machine instead. Text for the report goes to
-/// what it returns, which needs no lock.
+/// Starts the report; a second call, on any CPU, stops the machine instead. Text for the report
+/// goes to what it returns, which needs no lock.
 Writer& panic_begin();
 /// Ends the report: the backtrace of the caller, then power off.
 [[noreturn]] void panic_end();

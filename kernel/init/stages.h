@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The stages of boot, in the order in which kernel_main() runs them. A stage either leaves what its
-/// comment promises, or ends the boot with one line that says why.
+/// The stages of boot, in the order in which kernel_main() runs them. A stage either leaves what
+/// its comment promises, or ends the boot with one line that says why.
 #pragma once
 
 #include "kernel/init/system.h"
@@ -35,8 +35,8 @@ void log_mapping(std::string_view topic, PhysAddr pa, VirtAddr va,
   log_line(topic, text.text());
 }
 
-/// Ends a boot that cannot go on for a reason that is not ours: one line, then power off with a failure
-/// status.
+/// Ends a boot that cannot go on for a reason that is not ours: one line, then power off with a
+/// failure status.
 template <typename... Args>
 [[noreturn]] void stop_boot(FormatString<std::type_identity_t<Args>...> format,
                             const Args&... args);

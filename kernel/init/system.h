@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What boot has learnt of the machine and of what is asked of us. Written by the stages of boot, in
-/// order; constant once the shell runs.
+/// What boot has learnt of the machine and of what is asked of us. Written by the stages of boot,
+/// in order; constant once the shell runs.
 #pragma once
 
 #include <span>

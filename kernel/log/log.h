@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What the kernel says of itself while it starts: short lines for a person, a topic in the first column.
+/// What the kernel says of itself while it starts: short lines for a person, a topic in the first
+/// column.
 #pragma once
 
 #include <string_view>

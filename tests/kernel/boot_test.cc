@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What boot must leave behind: no way into the low half, stacks with guards, everything that is in use
-/// kept out of the allocators' hands.
+/// What boot must leave behind: no way into the low half, stacks with guards, everything that is in
+/// use kept out of the allocators' hands.
 #include <arch/paging.h>
 #include <arch/probe.h>
 

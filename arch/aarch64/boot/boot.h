@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// What the pieces of boot say to each other. All of it runs, or is filled, while the MMU is off and the
-/// image runs at its physical address: no virtual function, no pointer in initialised data, nothing
-/// that needs an absolute address (tests/check_elf.py looks).
+/// What the pieces of boot say to each other. All of it runs, or is filled, while the MMU is off
+/// and the image runs at its physical address: no virtual function, no pointer in initialised data,
+/// nothing that needs an absolute address (tests/check_elf.py looks).
 #pragma once
 
 #include "kernel/entry.h"
@@ -11,8 +11,8 @@
 
 namespace meridian::arch {
 
-/// The register values that enable_mmu.S writes, and what entry.S needs after it. Offsets into it are
-/// generated (asm_offsets.cc).
+/// The register values that enable_mmu.S writes, and what entry.S needs after it. Offsets into it
+/// are generated (asm_offsets.cc).
 struct MmuSetup {
   u64 mair, tcr;
   u64 ttbr0, ttbr1;
@@ -25,8 +25,8 @@ struct MmuSetup {
 extern BootInfo boot_info;
 extern MmuSetup mmu_setup;
 
-/// Makes every absolute address in the image right for running at `image` (its first byte). Runs once,
-/// before anything reads such an address.
+/// Makes every absolute address in the image right for running at `image` (its first byte). Runs
+/// once, before anything reads such an address.
 void relocate_image(VirtAddr image);
 
 /// What a glance at the device tree shows, without trusting a byte of it.

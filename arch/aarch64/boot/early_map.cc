@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// The first tables, built with the MMU off by the same mapper that everything later uses. Tables come
-/// from a pool in the image and are written through their physical addresses. What is mapped: the
-/// image, each part with its own rights; the device tree and the UART in the fixmap; and, in the low
-/// half, the one page of code that switches the MMU on.
+/// The first tables, built with the MMU off by the same mapper that everything later uses. Tables
+/// come from a pool in the image and are written through their physical addresses. What is mapped:
+/// the image, each part with its own rights; the device tree and the UART in the fixmap; and, in
+/// the low half, the one page of code that switches the MMU on.
 #include <arch/paging.h>
 
 #include "arch/aarch64/boot/boot.h"
@@ -28,8 +28,8 @@ constinit MmuSetup mmu_setup;
 
 namespace {
 
-/// Tables for the image (16 MiB at most), the fixmap and the identity map, and for the linear map until
-/// it reaches enough RAM to take tables from.
+/// Tables for the image (16 MiB at most), the fixmap and the identity map, and for the linear map
+/// until it reaches enough RAM to take tables from.
 constexpr usize kPoolTables = 48;
 
 struct alignas(kPageSize) Table {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What happens with the MMU off, in order: look at what the loader gave us, decide where the image will
-/// run, relocate it, map it. Then entry.S switches the MMU on.
+/// What happens with the MMU off, in order: look at what the loader gave us, decide where the image
+/// will run, relocate it, map it. Then entry.S switches the MMU on.
 #include <arch/machine.h>
 
 #include "arch/aarch64/boot/boot.h"
@@ -13,8 +13,8 @@
 namespace meridian::arch {
 namespace {
 
-/// A loader that starts the ELF file itself puts nothing in x0. QEMU then leaves the tree at the start
-/// of RAM, which is on a GiB like everything this machine has: look there, on our own GiB.
+/// A loader that starts the ELF file itself puts nothing in x0. QEMU then leaves the tree at the
+/// start of RAM, which is on a GiB like everything this machine has: look there, on our own GiB.
 PhysAddr tree_address(u64 x0) {
   if (x0 != 0) return PhysAddr(x0);
   const PhysAddr start = PhysAddr(VirtAddr::of(__image_start).value()).align_down(1_GiB);
@@ -37,7 +37,8 @@ PhysAddr tree_address(u64 x0) {
 
 void look_at_tree(u64 x0) {
   const PhysAddr tree = tree_address(x0);
-  const Result<TreeGlance> glance = tree.value() != 0 ? glance_at_tree(tree) : Error{Errc::not_found};
+  const Result<TreeGlance> glance =
+      tree.value() != 0 ? glance_at_tree(tree) : Error{Errc::not_found};
   if (!glance.has_value()) stop_without_tree(glance.error(), tree);
 
   boot_info.tree_phys = {tree, glance.value().size};
@@ -57,9 +58,9 @@ void place_image() {
   relocate_image(boot_info.image);
 }
 
-/// All that was written so far went around the caches. Lines that they hold of it from before would be
-/// what we read once they are on. (The boot protocol says that none is dirty: writing them back first
-/// changes nothing.)
+/// All that was written so far went around the caches. Lines that they hold of it from before would
+/// be what we read once they are on. (The boot protocol says that none is dirty: writing them back
+/// first changes nothing.)
 void forget_stale_lines() {
   const VirtRange written = VirtRange::between(image_rodata().start(), image_range().end());
   hw::clean_and_invalidate(written);
@@ -74,7 +75,8 @@ const MmuSetup* early_start(u64 x0, u64 entry_level) {
   if (id.support(Granule::k4) == GranuleSupport::absent) early_stop("this CPU has no 4 KiB pages");
   place_image();
   const Result<void> mapped = build_early_map();
-  if (!mapped.has_value()) early_stop("the first tables do not fit their pool", mapped.error().about);
+  if (!mapped.has_value())
+    early_stop("the first tables do not fit their pool", mapped.error().about);
   forget_stale_lines();
   return &mmu_setup;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// The end of a boot that cannot go on and has no console yet: one line, then power off with a failure
-/// status, or park. The line goes to the device tree's UART. Where there is no tree to ask, it goes to
-/// QEMU virt's PL011 if there is one, else to whoever answers semihosting calls. It works with the MMU
-/// off, and high.
+/// The end of a boot that cannot go on and has no console yet: one line, then power off with a
+/// failure status, or park. The line goes to the device tree's UART. Where there is no tree to ask,
+/// it goes to QEMU virt's PL011 if there is one, else to whoever answers semihosting calls. It
+/// works with the MMU off, and high.
 #include <arch/machine.h>
 
 #include "arch/aarch64/boot/boot.h"
@@ -75,7 +75,8 @@ void early_stop(const char* message, u64 about) {
   leave();
 }
 
-/// At EL3 our vectors do not count, so nothing here may fault: the tree, if there is one, or silence.
+/// At EL3 our vectors do not count, so nothing here may fault: the tree, if there is one, or
+/// silence.
 void early_stop_wrong_level(u64 level, u64 tree) {
   const Result<TreeGlance> glance = glance_at_tree(PhysAddr(tree));
   const bool found = glance.has_value() && glance.value().has_uart;

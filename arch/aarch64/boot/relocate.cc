@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// The image moves itself from where it was linked to where it will run. A static PIE has only one kind
-/// of dynamic relocation: "the word at `offset` is the load address plus `addend`".
+/// The image moves itself from where it was linked to where it will run. A static PIE has only one
+/// kind of dynamic relocation: "the word at `offset` is the load address plus `addend`".
+#include <generated/asm_offsets.h>
+
 #include "arch/aarch64/boot/boot.h"
 #include "kernel/lib/check.h"
 #include "mm/image.h"
-
-#include <generated/asm_offsets.h>
 
 #pragma GCC visibility push(hidden)
 extern "C" char __rela_start[], __rela_end[];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The first code at the high address: every register that decides how memory is seen is read back, the
-/// rest of EL1's registers get known values, and the kernel proper begins.
+/// The first code at the high address: every register that decides how memory is seen is read back,
+/// the rest of EL1's registers get known values, and the kernel proper begins.
 #include <arch/machine.h>
 
 #include "arch/aarch64/boot/boot.h"

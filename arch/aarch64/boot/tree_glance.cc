@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// A glance at the device tree with the MMU off: is it one, how large is it, and where is the UART that
-/// a fatal stop can speak on. It allocates nothing and believes nothing; kernel/devicetree reads the
-/// tree properly once the kernel runs high. (Devicetree Specification, "Flattened Devicetree Format".)
+/// A glance at the device tree with the MMU off: is it one, how large is it, and where is the UART
+/// that a fatal stop can speak on. It allocates nothing and believes nothing; kernel/devicetree
+/// reads the tree properly once the kernel runs high. (Devicetree Specification, "Flattened
+/// Devicetree Format".)
 #include "arch/aarch64/boot/boot.h"
 #include "kernel/lib/bits.h"
 

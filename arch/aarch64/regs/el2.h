@@ -30,8 +30,7 @@ struct CptrEl2 {
   using RES1_13 = Bit<13>;
 };
 inline constexpr u64 kCptrEl2 = CptrEl2::RES1_low::kMask | CptrEl2::TZ::kSet |
-                                CptrEl2::RES1_9::kSet | CptrEl2::TSM::kSet |
-                                CptrEl2::RES1_13::kSet;
+                                CptrEl2::RES1_9::kSet | CptrEl2::TSM::kSet | CptrEl2::RES1_13::kSet;
 static_assert(kCptrEl2 == 0x33ff);
 
 /// ICC_SRE_EL2.

@@ -52,8 +52,7 @@ const char* interrupt_controller_name() {
 }
 
 Result<void> register_irq(u32 intid, IrqHandler handler) {
-  if (controller == nullptr || intid >= controller->count())
-    return Error{Errc::unsupported, intid};
+  if (controller == nullptr || intid >= controller->count()) return Error{Errc::unsupported, intid};
   IrqHandler expected = nullptr;
   if (!handlers[intid].compare_exchange_strong(expected, handler))
     return Error{Errc::already_mapped, intid};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The interrupt controllers of QEMU's virt machine behind one interface. One CPU's worth: interrupts
-/// go to the CPU that registers for them.
+/// The interrupt controllers of QEMU's virt machine behind one interface. One CPU's worth:
+/// interrupts go to the CPU that registers for them.
 #pragma once
 
 #include "kernel/devicetree/machine.h"

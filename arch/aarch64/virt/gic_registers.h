@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Register offsets of the GIC's distributor, which both versions share (GIC Architecture
-/// Specification, IHI 0048 for version 2 and IHI 0069 for version 3). Arrays: one bit, byte or word an
-/// INTID.
+/// Specification, IHI 0048 for version 2 and IHI 0069 for version 3). Arrays: one bit, byte or word
+/// an INTID.
 #pragma once
 
 #include "kernel/lib/bits.h"

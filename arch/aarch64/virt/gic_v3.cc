@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// GICv3: a distributor, a redistributor for each CPU, and the CPU interface in system registers (Arm
-/// IHI 0069).
+/// GICv3: a distributor, a redistributor for each CPU, and the CPU interface in system registers
+/// (Arm IHI 0069).
 #include "arch/aarch64/hw/barrier.h"
 #include "arch/aarch64/hw/gic.h"
 #include "arch/aarch64/hw/mmio.h"
@@ -12,7 +12,8 @@
 namespace meridian::arch {
 namespace {
 
-// GICD_CTLR as seen without a Secure state, or from the Non-secure one: the bits we set mean the same.
+// GICD_CTLR as seen without a Secure state, or from the Non-secure one: the bits we set mean the
+// same.
 constexpr u32 kCtlrEnableGroup1 = Bit<0>::kSet | Bit<1>::kSet;
 constexpr u32 kCtlrAffinityRouting = Bit<4>::kSet;
 using CtlrWritePending = Bit<31>;
@@ -38,8 +39,8 @@ u32 my_affinity() {
   return static_cast<u32>(Field<39, 32>::decode(mpidr) << 24 | Field<23, 0>::decode(mpidr));
 }
 
-/// The redistributor of this CPU among those of `region`, mapped one after the other: a region may have
-/// room for hundreds of CPUs. Errc::not_found if it is not among them.
+/// The redistributor of this CPU among those of `region`, mapped one after the other: a region may
+/// have room for hundreds of CPUs. Errc::not_found if it is not among them.
 Result<u64> find_redistributor(PhysRange region) {
   for (u64 at = 0; at + gicr::kStride <= region.size();) {
     void* const mapped = TRY(ioremap({region.start() + at, gicr::kStride}));

@@ -18,9 +18,7 @@ u64 psci_smc(u64 function, u64 a, u64 b, u64 c);
 }
 
 /// A status that does not fit the byte that a process gives its parent must not become 0.
-u64 exit_status(int status) {
-  return 0 <= status && status <= 255 ? static_cast<u64>(status) : 1;
-}
+u64 exit_status(int status) { return 0 <= status && status <= 255 ? static_cast<u64>(status) : 1; }
 
 }  // namespace
 

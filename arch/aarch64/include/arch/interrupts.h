@@ -8,7 +8,8 @@
 
 namespace meridian::arch {
 
-/// For this CPU, until the other is called; an IrqGuard (<arch/irq.h>) is for code that must be alone.
+/// For this CPU, until the other is called; an IrqGuard (<arch/irq.h>) is for code that must be
+/// alone.
 inline void mask_interrupts() { hw::mask_irqs(); }
 inline void unmask_interrupts() { hw::unmask_irqs(); }
 
@@ -18,9 +19,9 @@ inline void unmask_system_errors() { hw::write_daif(hw::read_daif() & ~hw::kDaif
 /// Runs with interrupts masked, on the CPU that took the interrupt.
 using IrqHandler = void (*)();
 
-/// From now on `handler` runs for each interrupt `intid`, which is unmasked. Errc::unsupported for a
-/// number that the controller does not have, or without a controller; Errc::already_mapped if it has a
-/// handler.
+/// From now on `handler` runs for each interrupt `intid`, which is unmasked. Errc::unsupported for
+/// a number that the controller does not have, or without a controller; Errc::already_mapped if it
+/// has a handler.
 Result<void> register_irq(u32 intid, IrqHandler handler);
 
 /// Takes and handles every pending interrupt. The exception vectors call it.

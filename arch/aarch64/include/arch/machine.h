@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// The machine around the CPU: its clock, its devices and how to leave it. Where the devices are comes
-/// from the device tree.
+/// The machine around the CPU: its clock, its devices and how to leave it. Where the devices are
+/// comes from the device tree.
 #pragma once
 
-#include "arch/aarch64/hw/sysreg.h"
 #include "arch/aarch64/hw/barrier.h"
+#include "arch/aarch64/hw/sysreg.h"
 #include "kernel/lib/result.h"
 #include "kernel/lib/types.h"
 #include "mm/address.h"
@@ -16,18 +16,19 @@ struct MachineDescription;
 
 namespace meridian::arch {
 
-/// Ends the machine: `status` goes to whoever started it, where the machine has a way to tell (a plain
-/// power-off counts as success). Works at any time after the kernel runs high.
+/// Ends the machine: `status` goes to whoever started it, where the machine has a way to tell (a
+/// plain power-off counts as success). Works at any time after the kernel runs high.
 [[noreturn]] void power_off(int status);
 
-/// False while boot runs at physical addresses, with the MMU off: then early_stop() is all that works.
+/// False while boot runs at physical addresses, with the MMU off: then early_stop() is all that
+/// works.
 bool runs_high();
-/// One line on the UART and the end, at any time before the console stands. `about` is printed after
-/// the message unless it is 0.
+/// One line on the UART and the end, at any time before the console stands. `about` is printed
+/// after the message unless it is 0.
 [[noreturn]] void early_stop(const char* message, u64 about = 0);
 
-/// The generic timer's counter (virtual time), and its steps a second. The barrier keeps the read from
-/// being done early, before the work that it times.
+/// The generic timer's counter (virtual time), and its steps a second. The barrier keeps the read
+/// from being done early, before the work that it times.
 inline u64 counter() {
   hw::isb();
   return hw::read_cntvct_el0();
@@ -37,12 +38,13 @@ inline u64 counter_frequency() { return hw::read_cntfrq_el0(); }
 /// The UART at `registers` as a console device: polled, no interrupts.
 ConsoleDevice& start_uart(VirtAddr registers);
 
-/// Learns how to power off and the like from the machine's PSCI. Without it only semihosting ends a run.
+/// Learns how to power off and the like from the machine's PSCI. Without it only semihosting ends a
+/// run.
 void start_firmware(const MachineDescription& machine);
 
-/// Starts the interrupt controller and this CPU's part of it, with registers mapped by ioremap; every
-/// source stays masked until someone registers a handler (<arch/irq.h>). Errc::not_found if the machine
-/// has none that this kernel drives.
+/// Starts the interrupt controller and this CPU's part of it, with registers mapped by ioremap;
+/// every source stays masked until someone registers a handler (<arch/irq.h>). Errc::not_found if
+/// the machine has none that this kernel drives.
 Result<void> start_interrupts(const MachineDescription& machine);
 
 /// "GICv3" and the like; "none" before start_interrupts().

@@ -81,8 +81,8 @@ TEST(Console, KeysArriveByInterruptInOrder) {
   EXPECT_EQ(read_all(console), "abcd");
 }
 
-/// Someone types (or pastes) while nobody reads: what fits is kept, the rest is lost, nothing is mixed up,
-/// and the device is emptied, for else its interrupt would never end.
+/// Someone types (or pastes) while nobody reads: what fits is kept, the rest is lost, nothing is
+/// mixed up, and the device is emptied, for else its interrupt would never end.
 TEST(Console, AFullRingLosesTheNewestKeys) {
   Console console;
   FakeDevice device;
