@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What happens when a program does what it may not: it is killed, with the report.
+/// What happens when a program does what it may not: it is killed, with a report.
 #include <arch/trap.h>
 
 #include "kernel/console/console.h"
@@ -11,8 +11,10 @@ namespace meridian {
 void handle_user_fault(arch::TrapFrame& frame, const arch::Fault& fault) {
   Program* program = current_program();
   CHECK(program != nullptr);
-  print(console(), "{}: {}\n", program->name(), fault);
-  arch::report_fault(console(), frame, fault);
+  if (program->on_fault() == Program::OnFault::report) {
+    print(console(), "{}: {}\n", program->name(), fault);
+    arch::report_fault(console(), frame, fault);
+  }
   program->kill(fault);
 }
 

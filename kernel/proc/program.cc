@@ -145,8 +145,9 @@ Result<void> Program::load_segments(const ElfImage& image, std::span<const std::
   return {};
 }
 
-ProgramEnd Program::run() {
+ProgramEnd Program::run(OnFault on_fault) {
   CHECK(space_);
+  on_fault_ = on_fault;
   const Running current(*this);
   const ActiveSpace active(*space_);
   arch::enter_user(context_);

@@ -42,8 +42,13 @@ class Program {
                     std::span<const std::string_view> arguments);
   ElfProblem problem() const { return problem_; }
 
+  /// What a fault that ends it does besides: the console gets a report, unless whoever runs the
+  /// program expects it to fault.
+  enum class OnFault : u8 { report, be_silent };
+
   /// Runs it on this CPU, from its entry to its end. Called once, after load().
-  ProgramEnd run();
+  ProgramEnd run(OnFault on_fault = OnFault::report);
+  OnFault on_fault() const { return on_fault_; }
 
   /// Ends the run from inside a system call or a fault: run() returns. No object on the stack may
   /// still need its destructor.
@@ -70,6 +75,7 @@ class Program {
   std::optional<AddressSpace> space_;
   arch::UserContext context_;
   ProgramEnd end_;
+  OnFault on_fault_ = OnFault::report;
   ElfProblem problem_ = ElfProblem::none;
   std::string_view name_;
   u64 pid_ = 0;

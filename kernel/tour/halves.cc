@@ -4,6 +4,10 @@
 #include <arch/paging.h>
 #include <arch/probe.h>
 #include <arch/registers.h>
+#include <arch/translate.h>
+
+#include <algorithm>
+#include <optional>
 
 #include "kernel/fs/cpio.h"
 #include "kernel/init/system.h"
@@ -36,15 +40,33 @@ void show_region_sizes(Evidence& e) {
          arch::tcr().user_bits(), arch::tcr().kernel_bits());
 }
 
-/// Prints each level of a walk; true if it starts at the half's first level and ends at a leaf.
+/// A half as this CPU translates it now: the root in its register, and who is asked.
+struct LiveHalf {
+  const char* name;
+  Frame root;
+  Level first_level;
+  arch::El el;
+};
+
+/// Prints each level of a walk for `va`, and what the MMU says of it; true if the walk starts with
+/// the register's table, at the half's first level, and ends where the MMU does.
 template <typename W>
-bool show_walk(Evidence& e, const char* half, u64 va, const W& walk, Level first) {
-  e.show("{} {:016x}:", half, va);
+bool show_walk(Evidence& e, const LiveHalf& half, VirtAddr va, const W& walk) {
+  e.show("{} half, {}, root {}", half.name, va, half.root.address());
   for (const auto& step : walk)
     e.show("  L{} [{:>3}] {:016x} {} {}", number_of(step.level), step.index, step.entry.raw(),
            step.kind() == Kind::leaf ? "leaf, frame at" : "table at     ",
            step.entry.output().address());
-  return walk.size() != 0 && walk.begin()->level == first && walk.why() == WalkEnd::leaf;
+  const arch::MmuAnswer mmu = arch::ask_mmu(va, arch::Access::read, half.el);
+  if (!mmu.ok) {
+    e.show("  the MMU: {}, level {}", name_of(mmu.fault.status), static_cast<i32>(mmu.fault.level));
+    return false;
+  }
+  e.show("  the MMU: {}", mmu.pa);
+  if (walk.why() != WalkEnd::leaf) return false;
+  const u64 offset = va.value() & (arch::entry_span(walk.last().level) - 1);
+  return walk.begin()->table == half.root && walk.begin()->level == half.first_level &&
+         walk.last().entry.output().address() + offset == mmu.pa;
 }
 
 void two_roots(Evidence& e) {
@@ -59,14 +81,17 @@ void two_roots(Evidence& e) {
 
   Result<AddressSpace> space = space_with_last_page();
   if (!e.require_value(space, "a user space with one page")) return;
-  const u64 user = current_layout().region(RegionKind::user).last;
-  const u64 kernel = VirtAddr::of(&kernel_space()).value();
-  e.require(show_walk(e, "low", user, space.value().walk(UserAddr(user)),
-                      arch::user_geometry().first_level()),
-            "a low address is walked from TTBR0's table to its page");
-  e.require(show_walk(e, "high", kernel, kernel_space().walk(VirtAddr(kernel)),
-                      arch::kernel_geometry().first_level()),
-            "a high address is walked from TTBR1's table to its page");
+  const ActiveSpace active(space.value());
+  const UserAddr user(current_layout().region(RegionKind::user).last);
+  const VirtAddr kernel = VirtAddr::of(&kernel_space());
+  const LiveHalf low{"low", arch::ttbr0().root(), arch::user_geometry().first_level(),
+                     arch::El::el0};
+  const LiveHalf high{"high", arch::ttbr1().root(), arch::kernel_geometry().first_level(),
+                      arch::El::el1};
+  e.require(show_walk(e, low, VirtAddr(user.value()), space.value().walk(user)),
+            "a low address is walked from TTBR0's table to its page, as the MMU does");
+  e.require(show_walk(e, high, kernel, kernel_space().walk(kernel)),
+            "a high address is walked from TTBR1's table to its page, as the MMU does");
 }
 
 /// One load at `va` must fault as an address that no table was read for; shows what the CPU said.
@@ -82,6 +107,25 @@ bool is_in_the_hole(Evidence& e, u64 va) {
          probed.fault.far, name_of(probed.fault.kind()), probed.fault.level(), region.name);
   return probed.fault.kind() == arch::FaultKind::translation && probed.fault.level() == 0 &&
          probed.fault.far == va && region.kind == RegionKind::hole;
+}
+
+/// Both fault; the ESR says the same of both if the walk starts at L0. FAR tells, held against
+/// TxSZ.
+void tell_hole_from_empty_entry(Evidence& e, const Region& hole) {
+  const VirtAddr inside(hole.first), empty((hole.first - 1) / 2);  // nothing is mapped at `empty`
+  const arch::Geometry low = arch::tcr().geometry(arch::Half::low);
+  const int first_level = static_cast<int>(number_of(low.first_level()));
+  const arch::ProbeResult outside = arch::probe(inside, arch::ProbeKind::load8);
+  const arch::ProbeResult unmapped = arch::probe(empty, arch::ProbeKind::user_load);
+  e.show("{}: ESR {:08x}, level {}; region: {}", empty, unmapped.fault.esr, unmapped.fault.level(),
+         current_layout().region_of(empty).name);
+  e.require(!unmapped.ok && unmapped.fault.level() == first_level,
+            "an address whose first-level entry is empty faults where its walk starts");
+  e.show("ESR {:08x} there, {:08x} in the hole; T0SZ makes {} address bits", unmapped.fault.esr,
+         outside.fault.esr, low.va_bits());
+  e.require(
+      !low.contains(VirtAddr(outside.fault.far)) && low.contains(VirtAddr(unmapped.fault.far)),
+      "FAR against T0SZ tells which of the two it was");
 }
 
 void the_hole(Evidence& e) {
@@ -100,14 +144,7 @@ void the_hole(Evidence& e) {
   e.show("lowest mapped byte above the hole: {}", lowest);
   e.require(above, "the lowest mapped byte above it can be read");
 
-  const VirtAddr empty((hole.first - 1) / 2);  // canonical, and nothing is mapped there
-  const arch::ProbeResult probed = arch::probe(empty, arch::ProbeKind::user_load);
-  e.show("{}: ESR {:08x}, level {}; region: {}", empty, probed.fault.esr, probed.fault.level(),
-         current_layout().region_of(probed.fault.address()).name);
-  e.require(!probed.ok && probed.fault.level() ==
-                              static_cast<int>(number_of(arch::user_geometry().first_level())),
-            "an empty first-level entry faults too, at the level where its walk starts");
-  e.show("only FAR against TxSZ tells the hole from an empty L0 entry: the ESR does not");
+  tell_hole_from_empty_entry(e, hole);
 }
 
 constexpr u64 kTag = u64{0x5a} << 56;
@@ -156,22 +193,37 @@ void bit_55(Evidence& e) {
   require_bit_55_decides(e, "low ", low, try_tag(low, arch::ProbeKind::user_load));
 }
 
-/// Runs /bin/attack HOW VA and requires that it was killed for a right it does not have.
-void require_killed(Evidence& e, std::string_view how, VirtAddr va) {
+/// Runs /bin/attack HOW VA and requires that it was killed for a right it does not have. (Not
+/// inlined: a Program is large for one stack frame.)
+[[gnu::noinline]] void require_killed(Evidence& e, std::string_view how, VirtAddr va) {
   const Result<CpioEntry> file = find_in_cpio(the_system().initramfs, "/bin/attack");
   if (!e.require_value(file, "/bin/attack is in the initramfs")) return;
   BufferWriter<32> address;
   print(address, "{}", va);
   const std::array<std::string_view, 2> arguments{how, address.text()};
   Program program;
-  if (!e.require(program.load(file.value().data, "attack", arguments).has_value(), "it loads"))
-    return;
-  const ProgramEnd end = program.run();
+  if (!program.load(file.value().data, "attack", arguments).has_value())
+    return void(e.require(false, "/bin/attack loads"));
+  const ProgramEnd end = program.run(Program::OnFault::be_silent);
+  const bool killed = end.how == ProgramEnd::How::killed;
   BufferWriter<128> what;
-  print(what, "EL0 {} at {}: {}", how, va, end.fault);
-  e.require(end.how == ProgramEnd::How::killed && end.fault.kind() == arch::FaultKind::permission &&
-                end.fault.address() == va,
+  print(what, "EL0 {} at {}: ", how, va);
+  if (killed)
+    print(what, "{}: killed by {}", end.fault, signal_name(end.status));
+  else
+    print(what, "it lived, and ended with status {}", end.status);
+  if (killed) e.show("ESR {:08x} FAR {:016x}", end.fault.esr, end.fault.far);
+  e.require(killed && end.fault.kind() == arch::FaultKind::permission && end.fault.address() == va,
             what.text());
+}
+
+/// The leaf that maps `va`: it is there, for the kernel.
+void show_leaf(Evidence& e, VirtAddr va) {
+  const auto walk = kernel_space().walk(va);
+  if (walk.why() != WalkEnd::leaf) return e.show("{} is not mapped", va);
+  print(e.out(), "    {} L{} {:016x} ", va, number_of(walk.last().level), walk.last().entry.raw());
+  walk.last().entry.describe(e.out(), walk.last().level);
+  e.out().put('\n');
 }
 
 void two_privilege_levels(Evidence& e) {
@@ -180,10 +232,35 @@ void two_privilege_levels(Evidence& e) {
   auto& byte = *static_cast<volatile u8*>(object.value());
   byte = 0x3c;
   const VirtAddr va = VirtAddr::of(object.value());
+  show_leaf(e, va);
   e.require(arch::probe(va, arch::ProbeKind::load8).ok, "EL1 can read it");
   for (std::string_view how : {"load", "store", "jump"}) require_killed(e, how, va);
   e.require(byte == 0x3c, "the kernel lives, and its byte is unchanged");
   kfree(object.value());
+}
+
+void require_offered(Evidence& e, const arch::TranslationChoice& offer) {
+  const arch::Tcr tcr = arch::tcr();
+  e.require(offer.support != arch::GranuleSupport::absent, "this CPU has the granule we use");
+  const unsigned least = std::min(tcr.user_bits(), tcr.kernel_bits());
+  const unsigned most = std::max(tcr.user_bits(), tcr.kernel_bits());
+  e.require(offer.least_va_bits <= least && most <= offer.most_va_bits,
+            "and lets both halves have as many address bits as they have");
+}
+
+/// One page is mapped, and nothing around it: so much can be read, and not a byte more.
+void require_page_size(Evidence& e) {
+  Result<AddressSpace> space = space_with_last_page();
+  if (!e.require_value(space, "a user space with one page")) return;
+  const ActiveSpace active(space.value());
+  const VirtAddr last(current_layout().region(RegionKind::user).last);
+  const VirtAddr first = last - (kPageSize - 1);
+  const bool whole = arch::probe(first, arch::ProbeKind::user_load).ok &&
+                     arch::probe(last, arch::ProbeKind::user_load).ok;
+  const arch::ProbeResult below = arch::probe(first - 1, arch::ProbeKind::user_load);
+  e.show("one page mapped, {} to {}; below it: {}", first, last, below.fault);
+  e.require(whole && !below.ok,
+            "one page is that many bytes: its first and last can be read, not the one below");
 }
 
 void sizes(Evidence& e) {
@@ -193,14 +270,20 @@ void sizes(Evidence& e) {
     e.show("{} {:>3} pages: {:<17} VA {}..{} bits, up to {} levels, PA {} bits", ours ? '*' : ' ',
            Bytes{arch::bytes_of(granule)}, name_of(offer.support), offer.least_va_bits,
            offer.most_va_bits, offer.most_levels, offer.pa_bits);
-    if (!ours) continue;
-    e.require(offer.support != arch::GranuleSupport::absent, "this CPU has the granule we use");
-    e.require(arch::tcr().kernel_bits() <= offer.most_va_bits,
-              "and as many address bits as we use");
+    if (ours) require_offered(e, offer);
   }
-  const arch::Geometry kernel = arch::kernel_geometry();
-  e.show("in use: {} pages, {} bits, walks start at L{}", Bytes{kPageSize}, kernel.va_bits(),
-         number_of(kernel.first_level()));
+  const arch::Tcr tcr = arch::tcr();
+  for (const arch::Half half : {arch::Half::low, arch::Half::high}) {
+    const arch::Geometry shape = tcr.geometry(half);
+    const std::optional<arch::Granule> granule = tcr.granule(half);
+    e.show("{}: {} pages, {} bits, walks start at L{}", name_of(half),
+           Bytes{granule ? arch::bytes_of(*granule) : 0}, shape.va_bits(),
+           number_of(shape.first_level()));
+    if (!e.require(granule && arch::bytes_of(*granule) == kPageSize,
+                   "TCR_EL1 asks for the granule that is marked"))
+      return;
+  }
+  require_page_size(e);
 }
 
 constexpr TourStop kStops[] = {

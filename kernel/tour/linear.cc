@@ -3,6 +3,7 @@
 #include <arch/machine.h>
 #include <arch/translate.h>
 
+#include <algorithm>
 #include <array>
 
 #include "kernel/init/system.h"
@@ -27,8 +28,7 @@ bool refused(const Result<T>& result, Errc code) {
 /// A frame somewhere in [0, count), other on every boot: from the counter, not from a seed.
 u64 somewhere_below(u64 count) { return arch::counter() * 0x9e37'79b9'7f4a'7c15 % count; }
 
-/// Three witnesses for one frame: the subtraction, the MMU, and the walk. Boot stacks' guard pages
-/// and frames above the map have none.
+/// Three witnesses for one frame: the subtraction, the MMU, and the walk.
 bool three_witnesses_agree(Evidence& e, const char* which, Frame frame) {
   const PhysAddr pa = frame.address();
   const Result<VirtAddr> va = linear_map.to_virt(pa);
@@ -42,19 +42,30 @@ bool three_witnesses_agree(Evidence& e, const char* which, Frame frame) {
   return mmu.value() == pa && walk.value().pa == pa && linear_map.to_phys(va.value()).value() == pa;
 }
 
+/// So much of a bank, from its start, is within the linear map; of the rest __va is refused.
+u64 linear_bytes(const PhysRange& bank) {
+  const u64 end = std::min(bank.end().value(), linear_map.phys().end().value());
+  return end > bank.start().value() ? end - bank.start().value() : 0;
+}
+
 void constant_offset(Evidence& e) {
   e.show("offset = {:X}, for {} of addresses", linear_map.offset(),
          Bytes{linear_map.virt().size()});
   bool agree = true;
   for (const PhysRange& bank : the_system().memory.banks()) {
+    const u64 count = linear_bytes(bank) >> kPageShift;
+    if (count == 0) continue;
     const Frame first(bank.start());
-    const u64 count = bank.size() >> kPageShift;
     agree &= three_witnesses_agree(e, "first", first);
     agree &= three_witnesses_agree(e, "last", first + (count - 1));
     for (int i = 0; i < 3; ++i)
       agree &= three_witnesses_agree(e, "random", first + somewhere_below(count));
   }
   e.require(agree, "for each: __va, the MMU (AT S1E1R) and a walk name the same frame");
+  for (const PhysRange& bank : the_system().memory.banks())
+    if (linear_bytes(bank) != bank.size())
+      e.require(refused(linear_map.to_virt(bank.last()), Errc::not_linear),
+                "__va of a frame beyond the map (HIGHMEM) is refused");
 }
 
 /// Bytes of the linear map by the level that maps them.
@@ -76,6 +87,7 @@ ByLevel linear_map_by_level() {
 void walked_all_the_same(Evidence& e) {
   const Result<void*> object = kmalloc(kPageSize);
   if (!e.require_value(object, "kmalloc(4 KiB)")) return;
+  const Holding<kfree> holding(object.value());
   const VirtAddr va = VirtAddr::of(object.value());
   PhysAddr walked;
   for (const auto& step : kernel_space().walk(va)) {
@@ -90,7 +102,6 @@ void walked_all_the_same(Evidence& e) {
   if (!e.require_value(mmu, "AT S1E1W of the object")) return;
   e.show("{}: the walk ends at {}, AT S1E1W at {}", va, walked, mmu.value());
   e.require(walked == mmu.value(), "the tables and the MMU agree");
-  kfree(object.value());
 
   const ByLevel map = linear_map_by_level();
   for (Level level : {Level::L1, Level::L2, Level::L3})
@@ -103,6 +114,7 @@ void walked_all_the_same(Evidence& e) {
 void only_for_linear_addresses(Evidence& e) {
   const Result<void*> area = vmalloc(kPageSize);
   if (!e.require_value(area, "vmalloc(4 KiB)")) return;
+  const Holding<vfree> holding(area.value());
   const VirtAddr va = VirtAddr::of(area.value());
   const VirtAddr user(current_layout().region(RegionKind::user).first + 0x40'0000);
   e.require(refused(linear_map.to_phys(user), Errc::not_linear),
@@ -118,7 +130,6 @@ void only_for_linear_addresses(Evidence& e) {
          nonsense);
   e.require(walk.value().pa == mmu.value(), "both name the same frame");
   e.require(walk.value().pa.value() != nonsense, "which the subtraction would have missed");
-  vfree(area.value());
 }
 
 /// Something in the image that is read through two addresses.

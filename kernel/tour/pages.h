@@ -14,6 +14,19 @@ namespace meridian {
 inline constexpr usize kMaxListedPages = 32;
 using ListedFrames = FixedVector<Frame, kMaxListedPages>;
 
+/// Gives back what a stop has allocated when the stop ends, wherever it ends.
+template <void (*kFree)(void*)>
+class [[nodiscard]] Holding {
+ public:
+  explicit Holding(void* memory) : memory_(memory) {}
+  ~Holding() { kFree(memory_); }
+  Holding(const Holding&) = delete;
+  Holding& operator=(const Holding&) = delete;
+
+ private:
+  void* memory_;
+};
+
 /// The frames behind the first pages of a kernel buffer; shorter where a page has no translation.
 ListedFrames frames_behind(const void* buffer, usize pages);
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 
 #include "arch/aarch64/regs/id_mmfr.h"
 #include "arch/aarch64/vmsa/geometry.h"
@@ -99,6 +100,10 @@ class Tcr {
 
   constexpr unsigned user_bits() const { return 64 - static_cast<unsigned>(T0SZ::decode(raw_)); }
   constexpr unsigned kernel_bits() const { return 64 - static_cast<unsigned>(T1SZ::decode(raw_)); }
+  /// The granule of `half`'s tables; nothing for an encoding that stands for none.
+  constexpr std::optional<Granule> granule(Half half) const {
+    return half == Half::low ? granule_of(TG0::decode(raw_)) : granule_of(TG1::decode(raw_));
+  }
   constexpr TopByte top_byte(Half half) const {
     const bool ignored = half == Half::low ? TBI0::is_set(raw_) : TBI1::is_set(raw_);
     return ignored ? TopByte::ignored : TopByte::checked;
@@ -111,6 +116,18 @@ class Tcr {
   void describe(Writer& out) const;
 
  private:
+  static constexpr std::optional<Granule> granule_of(Tg0 tg0) {
+    if (tg0 == Tg0::k4) return Granule::k4;
+    if (tg0 == Tg0::k16) return Granule::k16;
+    if (tg0 == Tg0::k64) return Granule::k64;
+    return std::nullopt;
+  }
+  static constexpr std::optional<Granule> granule_of(Tg1 tg1) {
+    if (tg1 == Tg1::k4) return Granule::k4;
+    if (tg1 == Tg1::k16) return Granule::k16;
+    if (tg1 == Tg1::k64) return Granule::k64;
+    return std::nullopt;
+  }
   void describe_walks(Writer& out) const;
   void describe_features(Writer& out) const;
 

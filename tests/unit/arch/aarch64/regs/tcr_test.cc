@@ -56,6 +56,21 @@ TEST(Tcr, AgreesWithLinuxButForA1AndTbi0) {
   EXPECT_EQ(Tcr::for_layout(kArm64Layout, kMax).raw() ^ 0x35'b550'3510u, kA1 | kTbi0);
 }
 
+/// TG0 and TG1 name the same granules differently; each has an encoding that names none.
+TEST(Tcr, TellsTheGranuleOfEachHalf) {
+  const auto low = [](u64 tg0) { return Tcr(tg0 << 14).granule(Half::low); };
+  const auto high = [](u64 tg1) { return Tcr(tg1 << 30).granule(Half::high); };
+
+  EXPECT_EQ(low(0b00), Granule::k4);
+  EXPECT_EQ(low(0b01), Granule::k64);
+  EXPECT_EQ(low(0b10), Granule::k16);
+  EXPECT_EQ(low(0b11), std::nullopt);
+  EXPECT_EQ(high(0b10), Granule::k4);
+  EXPECT_EQ(high(0b11), Granule::k64);
+  EXPECT_EQ(high(0b01), Granule::k16);
+  EXPECT_EQ(high(0b00), std::nullopt);
+}
+
 TEST(Tcr, TellsTheShapeOfTheHalves) {
   const Tcr tcr(0x15'b522'3520);
   EXPECT_EQ(tcr.user_bits(), 32u);
