@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <string_view>
+#include <utility>
 
 #include "kernel/lib/format.h"
 #include "kernel/lib/result.h"
@@ -33,8 +34,8 @@ class Console final : public Writer {
  public:
   constexpr Console() = default;
 
-  /// Writes go to `device` from now on; until then they are lost.
-  void attach(ConsoleDevice& device) { device_ = &device; }
+  /// Writes go to `device` from now on; until then they are lost. Returns the device before.
+  ConsoleDevice* attach(ConsoleDevice& device) { return std::exchange(device_, &device); }
 
   /// One call's text comes out in one piece. A new line also returns the carriage. A CPU that is
   /// already writing (a fault inside) writes at once, whatever the lock says.

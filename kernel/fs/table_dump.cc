@@ -104,7 +104,22 @@ void print_part(Writer& out, const arch::Geometry& geometry, Frame root, VirtRan
                             [&](const DumpRun& run) { print_run(out, run); });
 }
 
+/// "first last PA level entry", all but the level in hexadecimal; the entry without its address.
+void print_raw_run(Writer& out, const DumpRun& run) {
+  if (run.kind != Kind::leaf) return;
+  print(out, "{:016x} {:016x} {:016x} L{} {:016x}\n", run.range.start().value(),
+        run.range.last().value(), run.first.address().value(), number_of(run.level), run.bits);
+}
+
 }  // namespace
+
+void print_raw_kernel_tables(Writer& out) {
+  const arch::Geometry geometry = arch::kernel_geometry();
+  KernelTableStore store;
+  dump_tables<arch::Format>(geometry, store, kernel_space().root(), half_of(geometry),
+                            Coalesce::rights_and_frames,
+                            [&](const DumpRun& run) { print_raw_run(out, run); });
+}
 
 void print_kernel_tables(Writer& out) {
   for (const Region& region : current_layout().regions) {

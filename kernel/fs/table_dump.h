@@ -12,6 +12,9 @@ namespace meridian {
 
 /// The kernel half, below TTBR1's root.
 void print_kernel_tables(Writer& out);
+/// The same for a program that reads it: what is mapped only, one line for each run whose frames
+/// follow each other, as "first last PA level entry".
+void print_raw_kernel_tables(Writer& out);
 /// The user half below `root`; it has no regions to head.
 void print_user_tables(Writer& out, Frame root);
 

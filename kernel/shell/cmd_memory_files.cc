@@ -38,14 +38,17 @@ Result<void> cmd_ptdump(Writer& out, Args& args) {
     TRY(args.word("HALF"));
     return args.refuse("is neither kernel nor user");
   }
+  const bool raw = !user && args.take("raw");
   TRY(args.end());
   if (user)
     print_user_tables(out, arch::user_root().table);
+  else if (raw)
+    print_raw_kernel_tables(out);
   else
     print_kernel_tables(out);
   return {};
 }
-SHELL_COMMAND("ptdump", "ptdump [kernel|user]", "all of a half's page tables, as Linux dumps them",
+SHELL_COMMAND("ptdump", "ptdump [kernel [raw]|user]", "all of a half's page tables, as Linux dumps them",
               cmd_ptdump, CommandGroup::address_space);
 
 }  // namespace
