@@ -6,11 +6,31 @@
 #include "mm/kernel/linear_map.h"
 
 namespace meridian {
+namespace {
+
+u64 poison_of(const u64* word) {
+  constexpr u64 kPattern = 0x6b6b'6b6b'6b6b'6b6b;
+  return kPattern ^ VirtAddr::of(word).value();
+}
+
+}  // namespace
 
 bool is_filled(const void* bytes, usize size, u8 pattern) {
   const u8* first = static_cast<const u8*>(bytes);
   // All bytes are equal if each equals the one before it.
   return size == 0 || (first[0] == pattern && std::memcmp(first, first + 1, size - 1) == 0);
+}
+
+void poison_words(void* words, usize size) {
+  u64* const first = static_cast<u64*>(words);
+  for (u64* word = first; word != first + size / 8; ++word) *word = poison_of(word);
+}
+
+bool are_poisoned(const void* words, usize size) {
+  const u64* const first = static_cast<const u64*>(words);
+  for (const u64* word = first; word != first + size / 8; ++word)
+    if (*word != poison_of(word)) return false;
+  return true;
 }
 
 void poison_frames(FrameTable& table, Frame first, unsigned order) {

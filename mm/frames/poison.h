@@ -7,14 +7,18 @@
 
 namespace meridian {
 
-/// What freed frames are filled with, and the objects of slabs.
+/// What freed frames are filled with.
 inline constexpr u8 kFramePoison = 0xaa;
-inline constexpr u8 kObjectPoison = 0x6b;
-/// What a new object holds in self-checking builds, so that it is not taken for a freed one.
+/// What a new object of a slab is filled with.
 inline constexpr u8 kObjectFresh = 0x5a;
 
 /// True if each of `size` bytes is `pattern`.
 bool is_filled(const void* bytes, usize size, u8 pattern);
+
+/// Fills words with a pattern that differs from address to address: nobody else writes that by
+/// accident, so an object that holds it is free. `words` is 8-byte aligned, `size` a multiple of 8.
+void poison_words(void* words, usize size);
+bool are_poisoned(const void* words, usize size);
 
 /// Fills a block that is being freed, as far as the linear map reaches it.
 void poison_frames(FrameTable& table, Frame first, unsigned order);

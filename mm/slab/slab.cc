@@ -43,17 +43,16 @@ void drain_slab_caches() {
 }
 
 void check_object_given_out(void* object, usize size) {
-  const bool written_after_free =
-      !is_filled(past_link(object), size - sizeof(void*), kObjectPoison);
+  const bool written_after_free = !are_poisoned(past_link(object), size - sizeof(void*));
   CHECK(!written_after_free);
   std::memset(object, kObjectFresh, size);
 }
 
 void check_object_freed(void* object, usize size) {
   const usize checked = size - sizeof(void*);
-  const bool freed_before = checked != 0 && is_filled(past_link(object), checked, kObjectPoison);
+  const bool freed_before = checked != 0 && are_poisoned(past_link(object), checked);
   CHECK(!freed_before);
-  std::memset(object, kObjectPoison, size);
+  poison_words(object, size);
 }
 
 Result<void*> SlabCache::alloc() { return slab_alloc(*this, id_.load(std::memory_order_acquire)); }
@@ -96,7 +95,7 @@ Result<void> SlabCache::enroll() {
     if (id == kMaxCaches) return Error{Errc::out_of_slots, kMaxCaches};
   }
   if (slab_front.entries == 0) slab_front.entries = entry_of_linear_address_0();
-  for (auto& lists : slab_front.lists) lists[id] = {nullptr, 2 * i64{capacity_}};
+  for (auto& lists : slab_front.lists) lists[id] = {nullptr, list_capacity()};
   slab_front.caches[id].store(this, std::memory_order_release);
   id_.store(static_cast<u8>(id), std::memory_order_release);
   return {};
@@ -140,7 +139,7 @@ SlabCache::Chain SlabCache::carve(void* slab) const {
   const u64 size = size_;
   u8* object = static_cast<u8*>(slab);
   u8* const last = object + (capacity_ - 1) * size;
-  if constexpr (kSelfChecks) std::memset(slab, kObjectPoison, capacity_ * size);
+  if constexpr (kSelfChecks) poison_words(slab, capacity_ * size);
   for (u32 pairs = capacity_ / 2; pairs != 0; --pairs) {
     u8* const second = object + size;
     next_of(object) = second;
@@ -159,7 +158,8 @@ void SlabCache::free_slowly(void* object) {
 }
 
 /// Takes the first object off a CPU's list, and those behind it that lie in the same slab: they go
-/// back as one. This loop is most of what freeing many objects costs, so it takes two at a time.
+/// back as one. This loop is most of what freeing many objects costs, so it takes two at a time. A
+/// list that is longer than its room says has a loop: an object was freed twice.
 inline SlabCache::Chain SlabCache::unlink_run(SlabCpuList& list) const {
   const unsigned shift = kPageShift + order_;
   const u64 slab = VirtAddr::of(list.first).value() >> shift;
@@ -167,19 +167,26 @@ inline SlabCache::Chain SlabCache::unlink_run(SlabCpuList& list) const {
   const auto is_in_slab = [&](void* object) {
     return VirtAddr::of(object).value() >> shift == slab;
   };
-  Chain run{list.first, list.first, 1};
-  void* next = next_of(run.last);
+  const i64 behind_first = list_capacity() - list.room - 1;
+  i64 left = behind_first;
+  void* last = list.first;
+  void* next = next_of(last);
   while (is_in_slab(next)) {
     void* const after = next_of(next);
+    left -= 2;
+    CHECK(left >= -1);
     if (!is_in_slab(after)) {
-      run = {run.first, next, run.count + 1};
+      ++left;
+      last = next;
       next = after;
       break;
     }
-    run = {run.first, after, run.count + 2};
+    last = after;
     next = next_of(after);
   }
-  list = {next, list.room + static_cast<i64>(run.count)};
+  const i64 taken = behind_first - left + 1;
+  const Chain run{list.first, last, static_cast<u64>(taken)};
+  list = {next, list.room + taken};
   return run;
 }
 
@@ -271,7 +278,7 @@ bool SlabCache::is_free(const void* object) {
 SlabStats SlabCache::stats() {
   arch::IrqGuard irq;
   const SlabCpuList& list = slab_front.list(id_.load(std::memory_order_acquire));
-  const u64 in_list = list.first == nullptr ? 0 : static_cast<u64>(2 * i64{capacity_} - list.room);
+  const u64 in_list = list.first == nullptr ? 0 : static_cast<u64>(list_capacity() - list.room);
   return lists_.with([&](Lists& lists) {
     const u64 objects = lists.slabs * capacity_;
     return SlabStats{.name = name_,

@@ -49,12 +49,10 @@ class SlabCache {
   /// are known by number; other caches get one when they are first used.
   constexpr SlabCache(const char* name, u32 size, u32 alignment = 8, u8 id = 0)
       : name_(name),
-        size_(static_cast<u32>(align_up(size, alignment))),
+        size_(rounded(size, alignment)),
         order_(order_for(size_)),
         capacity_(static_cast<u32>((kPageSize << order_) / size_)),
-        id_(id) {
-    CHECK(size != 0 && size_ <= kLargestObject && alignment >= 8 && alignment <= kPageSize);
-  }
+        id_(id) {}
   SlabCache(const SlabCache&) = delete;
   SlabCache& operator=(const SlabCache&) = delete;
 
@@ -103,11 +101,19 @@ class SlabCache {
     u64 count;
   };
 
+  static constexpr u32 rounded(u32 size, u32 alignment) {
+    CHECK(size != 0 && size <= kLargestObject);
+    CHECK(is_power_of_two(alignment) && alignment >= 8 && alignment <= kPageSize);
+    return static_cast<u32>(align_up(size, alignment));
+  }
+  /// The smallest that holds eight objects, up to 8 frames.
   static constexpr u32 order_for(u32 size) {
     u32 order = 0;
     while (order < 3 && (kPageSize << order) < 8 * u64{size}) ++order;
     return order;
   }
+  /// How many objects a CPU's list takes.
+  i64 list_capacity() const { return 2 * i64{capacity_}; }
   u64 slab_bytes() const { return kPageSize << order_; }
 
   bool is_enrolled() const;
