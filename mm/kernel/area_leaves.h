@@ -4,6 +4,7 @@
 #pragma once
 
 #include <concepts>
+#include <optional>
 #include <span>
 
 #include "mm/kernel/parked_entries.h"
@@ -50,6 +51,10 @@ class OwnFrames {
   /// Fills the `count` entries for `va` (page `index` of the area) and after; returns how many
   /// before frames ran out.
   u64 fill(Entry* entries, VirtAddr va, u64 index, u64 count);
+  /// Takes frames for the first block, before addresses are chosen; false if there are none.
+  bool prepare_block();
+  /// Gives them back if no block was filled.
+  void drop_block();
   /// Fills one entry that maps a block; false if it cannot be had.
   bool fill_block(Entry& slot, u64 index);
 
@@ -76,6 +81,7 @@ class OwnFrames {
   [[no_unique_address]] B backing_;
   VmallocOptions::Content content_;
   bool try_runs_ = true, try_blocks_ = true;  // until the first refusal
+  std::optional<Frame> block_;                // prepared
 };
 
 template <VmallocBacking B>
@@ -132,12 +138,27 @@ bool OwnFrames<B>::fill_run(Entry* entries) {
 }
 
 template <VmallocBacking B>
+bool OwnFrames<B>::prepare_block() {
+  const Result<Frame> taken = take(B::kBlockOrder);
+  if (taken.has_value()) block_ = taken.value();
+  return taken.has_value();
+}
+
+template <VmallocBacking B>
+void OwnFrames<B>::drop_block() {
+  if (block_) backing_.free_frames(*block_, B::kBlockOrder);
+  block_.reset();
+}
+
+template <VmallocBacking B>
 bool OwnFrames<B>::fill_block(Entry& slot, u64) {
-  if (!try_blocks_) return false;
-  const Result<Frame> first = take(B::kBlockOrder);
-  try_blocks_ = first.has_value();
-  if (try_blocks_) store_entry(slot, Entry::leaf(Level::L2, first.value(), kKernelData));
-  return try_blocks_;
+  if (!block_ && !(try_blocks_ && prepare_block())) {
+    try_blocks_ = false;
+    return false;
+  }
+  store_entry(slot, Entry::leaf(Level::L2, *block_, kKernelData));
+  block_.reset();
+  return true;
 }
 
 /// Frees the frames of `count` parked L3 entries that OwnFrames had filled, and empties the
@@ -175,6 +196,8 @@ class GivenFrames {
       store_entry(entries[i], Entry::leaf(Level::L3, frames_[index + i], attributes_));
     return count;
   }
+  bool prepare_block() { return false; }
+  void drop_block() {}
   bool fill_block(Entry&, u64) { return false; }
 
  private:
@@ -198,6 +221,8 @@ class ConsecutiveFrames {
       store_entry(entries[i], Entry::leaf(Level::L3, first_ + (index + i), attributes_));
     return count;
   }
+  bool prepare_block() { return is_aligned(first_.number(), u64{1} << B::kBlockOrder); }
+  void drop_block() {}
   bool fill_block(Entry& slot, u64 index) {
     const Frame frame = first_ + index;
     if (!is_aligned(frame.number(), u64{1} << B::kBlockOrder)) return false;

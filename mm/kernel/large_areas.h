@@ -18,6 +18,9 @@
 
 namespace meridian {
 
+/// What an area is to be mapped with, where it fits.
+enum class Leaves : u8 { pages, blocks };
+
 template <VmallocBacking B>
 class LargeAreas {
  public:
@@ -45,9 +48,9 @@ class LargeAreas {
 
   VirtRange region() const { return VirtRange::between(lower_.start(), upper_.end()); }
 
-  /// Addresses for `pages` and a guard page, in state `building`, nothing mapped.
-  /// Errc::out_of_frames, out_of_address_space.
-  Result<LargeArea*> take(u64 pages, u64 alignment);
+  /// Addresses for `pages` and a guard page, in state `building`, nothing mapped; where blocks can
+  /// be used if they are to be. Errc::out_of_frames, out_of_address_space.
+  Result<LargeArea*> take(u64 pages, u64 alignment, Leaves largest);
 
   /// Takes addresses that are mapped, or used for something else, out of what take() gives. `name`
   /// may be null: then the area is not listed. Errc::already_mapped if they meet an area.
@@ -74,7 +77,7 @@ class LargeAreas {
  private:
   using Tree = AreaTree<LargeArea>;
 
-  Result<VirtAddr> find_hole(const Tree& tree, u64 pages, u64 alignment) const;
+  Result<VirtAddr> find_hole(const Tree& tree, u64 pages, u64 alignment, Leaves largest) const;
   Result<LargeArea*> make_record();
 
   [[no_unique_address]] B backing_;
@@ -91,23 +94,24 @@ auto LargeAreas<B>::make_record() -> Result<LargeArea*> {
   return area;
 }
 
-/// Where the area goes: aligned to the largest leaf that may map it.
+/// Where the area goes: aligned to the largest leaf that is to map it.
 template <VmallocBacking B>
-Result<VirtAddr> LargeAreas<B>::find_hole(const Tree& tree, u64 pages, u64 alignment) const {
-  const bool has_blocks = pages >= kBlockPages;
-  const u64 leaf = has_blocks ? kBlockSize : pages >= kRunPages ? kRunPages * kPageSize : kPageSize;
+Result<VirtAddr> LargeAreas<B>::find_hole(const Tree& tree, u64 pages, u64 alignment,
+                                          Leaves largest) const {
+  const bool blocks = largest == Leaves::blocks;
+  const u64 leaf = blocks ? kBlockSize : pages >= kRunPages ? kRunPages * kPageSize : kPageSize;
   const u64 aligned = alignment > leaf ? alignment : leaf;
   const u64 size = (pages + 1) * kPageSize;
-  const Result<VirtAddr> hole = tree.lowest_hole(size, aligned, has_blocks ? upper_ : lower_);
+  const Result<VirtAddr> hole = tree.lowest_hole(size, aligned, blocks ? upper_ : lower_);
   if (hole.has_value()) return hole;
   return tree.lowest_hole(size, aligned, tree.bounds());
 }
 
 template <VmallocBacking B>
-auto LargeAreas<B>::take(u64 pages, u64 alignment) -> Result<LargeArea*> {
+auto LargeAreas<B>::take(u64 pages, u64 alignment, Leaves largest) -> Result<LargeArea*> {
   LargeArea* area = TRY(make_record());
   const Result<VirtAddr> start = tree_.with([&](Tree& tree) {
-    Result<VirtAddr> hole = find_hole(tree, pages, alignment);
+    Result<VirtAddr> hole = find_hole(tree, pages, alignment, largest);
     if (hole.has_value()) {
       static_cast<AreaNode&>(*area) = AreaNode(hole.value().value(), (pages + 1) * kPageSize);
       tree.insert(*area);

@@ -173,10 +173,17 @@ u64 VmallocCore<B>::fill_small(Area& area, u64 index, u64 end, Frames& frames) {
 template <VmallocBacking B>
 template <typename Frames>
 Result<VirtAddr> VmallocCore<B>::try_large(const Request& request, Frames& frames) {
-  LargeArea* area = TRY(large_.take(request.pages, request.alignment));
+  const bool blocks = request.pages >= Large::kBlockPages && frames.prepare_block();
+  const Result<LargeArea*> taken =
+      large_.take(request.pages, request.alignment, blocks ? Leaves::blocks : Leaves::pages);
+  const Result<void> filled =
+      taken.has_value() ? large_.fill(*taken.value(), request.pages, frames) : taken.error();
+  if (blocks) frames.drop_block();
+  if (!taken.has_value()) return taken.error();
+
+  LargeArea* area = taken.value();
   area->kind = request.kind;
   area->caller = request.caller;
-  const Result<void> filled = large_.fill(*area, request.pages, frames);
   if (!filled.has_value()) {
     park_large(*area);
     push_lazy(*area, area->mapped);

@@ -173,12 +173,27 @@ TEST_F(VmallocCoreTest, RunsServeWhereBlocksAreGone) {
   core_->flush();
   EXPECT_EQ(world_->pool.in_use(), 0u);
 
-  // The table that is now there stays, so the next area at these addresses uses pages again.
+  // When memory allows blocks again, addresses that have no tables are still there for them.
   world_->pool.largest_order = 10;
   const VirtAddr again = must_allocate(1024);
-  EXPECT_EQ(again, start);
-  EXPECT_EQ(world_->mmu.outcomes(0, again.value()).hits.at(0).leaf.level, 3u);
+  EXPECT_EQ(world_->mmu.outcomes(0, again.value()).hits.at(0).leaf.level, 2u);
   must_free(again);
+}
+
+/// Where a table is in the way of a block, pages serve.
+TEST_F(VmallocCoreTest, PagesServeWhereATableIsInTheWay) {
+  const VirtAddr start = must_allocate(1024);
+  must_free(start);
+  core_->flush();
+  auto& tables = Backing{world_.get()}.tables();
+  ASSERT_TRUE(tables.reach(start + 2_MiB, Level::L3).has_value());
+  EXPECT_EQ(must_allocate(1024), start);
+  EXPECT_EQ(world_->check_mapped(pages_from(start, 1024)).size(), 1024u);
+  EXPECT_EQ(world_->mmu.outcomes(0, start.value()).hits.at(0).leaf.level, 2u);
+  EXPECT_EQ(world_->mmu.outcomes(0, (start + 2_MiB).value()).hits.at(0).leaf.level, 3u);
+  must_free(start);
+  core_->flush();
+  EXPECT_EQ(world_->pool.in_use(), 0u);
 }
 
 /// Zeroed content means that every frame was cleared before it was mapped.
