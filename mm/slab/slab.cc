@@ -167,14 +167,14 @@ inline SlabCache::Chain SlabCache::unlink_run(SlabCpuList& list) const {
   const auto is_in_slab = [&](void* object) {
     return VirtAddr::of(object).value() >> shift == slab;
   };
-  const i64 behind_first = list_capacity() - list.room - 1;
-  i64 left = behind_first;
+  const i64 length = list_capacity() - list.room;
+  i64 left = length;  // the first one counts twice, so that the last pair may lack one
   void* last = list.first;
   void* next = next_of(last);
   while (is_in_slab(next)) {
     void* const after = next_of(next);
     left -= 2;
-    CHECK(left >= -1);
+    CHECK(left >= 0);
     if (!is_in_slab(after)) {
       ++left;
       last = next;
@@ -184,7 +184,7 @@ inline SlabCache::Chain SlabCache::unlink_run(SlabCpuList& list) const {
     last = after;
     next = next_of(after);
   }
-  const i64 taken = behind_first - left + 1;
+  const i64 taken = length - left + 1;
   const Chain run{list.first, last, static_cast<u64>(taken)};
   list = {next, list.room + taken};
   return run;

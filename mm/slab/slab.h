@@ -112,8 +112,8 @@ class SlabCache {
     while (order < 3 && (kPageSize << order) < 8 * u64{size}) ++order;
     return order;
   }
-  /// How many objects a CPU's list takes.
-  i64 list_capacity() const { return 2 * i64{capacity_}; }
+  /// How many objects a CPU's list takes: four slabs of small ones, two of large ones.
+  i64 list_capacity() const { return (order_ == 0 ? 4 : 2) * i64{capacity_}; }
   u64 slab_bytes() const { return kPageSize << order_; }
 
   bool is_enrolled() const;
