@@ -85,6 +85,28 @@ def test_unknown_system_calls_are_counted():
     assert re.search(r"^ +\d+  not here: ENOSYS +\d+$", output, re.MULTILINE)
 
 
+SEGV, BUS, ILL, TRAP = 11, 7, 4, 5
+MISBEHAVIOUR = {
+    "overflow": SEGV, "null": SEGV, "write-text": SEGV, "write-rodata": SEGV, "run-data": SEGV, "run-stack": SEGV,
+    "run-heap": SEGV, "jump-misaligned": BUS, "sp-kernel": SEGV, "undefined": ILL, "breakpoint": TRAP,
+    "read-ttbr": ILL, "write-vbar": ILL, "tlbi": ILL, "at": ILL, "mask": ILL, "eret": ILL, "hvc": ILL, "smc": ILL,
+    "hlt": ILL, "semihost": ILL, "zero-kernel": SEGV,
+    "sp-misaligned": None,  # QEMU does not check it, so the program dies of something else
+}
+
+
+def test_whatever_a_program_does_it_is_the_one_to_die():
+    result = boot(*(f"run misbehave {kind}" for kind in MISBEHAVIOUR), "run quiet", initrd=TEST_INITRAMFS)
+    assert result.output.count("misbehave was killed (") == len(MISBEHAVIOUR), result.output
+    assert "lived" not in result.output
+    assert "quiet exited with status 0" in result.output
+
+
+@pytest.mark.parametrize("kind", [kind for kind, signal in MISBEHAVIOUR.items() if signal])
+def test_a_misbehaving_program_dies_of_the_right_signal(kind):
+    assert boot(f"run misbehave {kind}", initrd=TEST_INITRAMFS).status == 128 + MISBEHAVIOUR[kind]
+
+
 def test_without_an_initramfs_there_is_no_program():
     result = boot("run hello", initrd="none")
     assert result.output.count("run: there is no initramfs") == 1

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Leaves its mark in every page and register that it can, and then looks whether an earlier run's mark is
-/// still there: nothing of one program may be seen by the next. Status 0: nothing was.
+/// Leaves its mark in every page and register that it can, and then looks whether an earlier run's
+/// mark is still there: nothing of one program may be seen by the next. Status 0: nothing was.
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// What a program may rely on, checked from inside: the first stack, zeroed memory, registers across system
-/// calls, and the results of the calls there are. Prints a line for each failure; its status is how many
-/// there were. It runs on Linux too, with the same result.
+/// What a program may rely on, checked from inside: the first stack, zeroed memory, registers
+/// across system calls, and the results of the calls there are. Prints a line for each failure; its
+/// status is how many there were. It runs on Linux too, with the same result.
 #define _GNU_SOURCE
 #include <elf.h>
 #include <errno.h>
@@ -32,7 +32,10 @@ static long call(long number, long a, long b, long c, long d, long e, long f) {
   register long x3 asm("x3") = d;
   register long x4 asm("x4") = e;
   register long x5 asm("x5") = f;
-  asm volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+  asm volatile("svc #0"
+               : "+r"(x0)
+               : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+               : "memory");
   return x0;
 }
 
@@ -101,9 +104,16 @@ static void check_write(void) {
 
 /// Pointers that belong to nobody, in each argument that is one.
 static void check_bad_pointers(void) {
-  const long bad[] = {(long)0xffff800008000000, (long)0xffff000000000000, 0x0001000000000000,
-                      -1, -4096, (long)0x8000000000000000, (long)0xfffeffffffffffff, 1,
-                      (long)0xff00000000400000, 0x0100000000400000};
+  const long bad[] = {(long)0xffff800008000000,
+                      (long)0xffff000000000000,
+                      0x0001000000000000,
+                      -1,
+                      -4096,
+                      (long)0x8000000000000000,
+                      (long)0xfffeffffffffffff,
+                      1,
+                      (long)0xff00000000400000,
+                      0x0100000000400000};
   for (unsigned i = 0; i < sizeof bad / sizeof *bad; ++i) {
     long got = call(SYS_write, 1, bad[i], 64, 0, 0, 0);
     check(got == -EFAULT, "write from a bad pointer", bad[i]);
@@ -125,7 +135,8 @@ static void check_break(void) {
   check(sbrk(-100000) == start + 100000 && sbrk(0) == start, "sbrk shrinks", 0);
   check(sbrk(100000) == start && start[0] == 0, "what was given back comes back zeroed", start[0]);
   check(call(SYS_brk, 0, 0, 0, 0, 0, 0) == (long)(start + 100000), "brk(0) asks", 0);
-  check(call(SYS_brk, -1, 0, 0, 0, 0, 0) == (long)(start + 100000), "brk refuses the end of time", 0);
+  check(call(SYS_brk, -1, 0, 0, 0, 0, 0) == (long)(start + 100000), "brk refuses the end of time",
+        0);
 }
 
 static void check_mappings(void) {
@@ -135,7 +146,8 @@ static void check_mappings(void) {
   a[0] = 1;
   check(a[3 * 4096 - 1] == 0, "mmap rounds up and zeroes", 0);
   char* const b = mmap(NULL, 4096, PROT_READ, flags, -1, 0);
-  check(b != MAP_FAILED && (b + 4096 <= a || b >= a + 3 * 4096), "a second mapping lies elsewhere", 0);
+  check(b != MAP_FAILED && (b + 4096 <= a || b >= a + 3 * 4096), "a second mapping lies elsewhere",
+        0);
   check(mprotect(a, 4096, PROT_READ) == 0 && a[0] == 1, "mprotect keeps the contents", errno);
   check(mprotect(a, 4096, PROT_READ | PROT_WRITE) == 0, "mprotect back", errno);
   a[0] = 3;
@@ -144,10 +156,12 @@ static void check_mappings(void) {
   check(munmap(a, 3 * 4096) == 0 && munmap(b, 4096) == 0, "munmap", errno);
   check(munmap(a + 5, 4096) == -1 && errno == EINVAL, "munmap of half pages", errno);
   check(munmap(a, 0) == -1 && errno == EINVAL, "munmap of nothing", errno);
-  check(mmap(NULL, 0, PROT_READ, flags, -1, 0) == MAP_FAILED && errno == EINVAL, "mmap of nothing", errno);
-  check(mmap(NULL, 1L << 50, PROT_READ, flags, -1, 0) == MAP_FAILED && errno == ENOMEM, "mmap of too much",
+  check(mmap(NULL, 0, PROT_READ, flags, -1, 0) == MAP_FAILED && errno == EINVAL, "mmap of nothing",
         errno);
-  check(munmap((void*)0xffff800008000000, 4096) == -1 && errno == EINVAL, "munmap of the kernel", errno);
+  check(mmap(NULL, 1L << 50, PROT_READ, flags, -1, 0) == MAP_FAILED && errno == ENOMEM,
+        "mmap of too much", errno);
+  check(munmap((void*)0xffff800008000000, 4096) == -1 && errno == EINVAL, "munmap of the kernel",
+        errno);
   check(mprotect((void*)0xffff800008000000, 4096, PROT_READ) == -1 && errno == ENOMEM,
         "mprotect of the kernel", errno);
 }
