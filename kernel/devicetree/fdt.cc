@@ -38,11 +38,8 @@ std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-bool is_name(std::string_view text) {
-  for (const char c : text)
-    if (c <= ' ' || c > '~') return false;
-  return true;
-}
+/// What names are made of. (The specification allows less; but this much can be printed.)
+bool is_printable(std::byte b) { return b > std::byte{' '} && b <= std::byte{'~'}; }
 
 u8 cell_count(const FdtProperty& property) {
   const Result<u32> count = property.as_u32();
@@ -100,12 +97,24 @@ std::optional<FdtProperty> FdtNode::property(std::string_view name) const {
   for (;;) {
     const Fdt::Token token = fdt_->token_at(at).take();
     if (token.tag == Fdt::Tag::property) {
-      if (token.name == name) return token.property;
+      if (token.property.is_named(name)) return token.property;
     } else if (token.tag != Fdt::Tag::nop) {
       return std::nullopt;
     }
     at = token.next;
   }
+}
+
+bool FdtNode::may_be_compatible(std::string_view prefix) const {
+  if (!compatible_) return false;
+  std::string_view rest = text_of(compatible_->bytes());
+  while (!rest.empty()) {
+    if (rest.starts_with(prefix)) return true;
+    const usize end = rest.find('\0');
+    if (end == std::string_view::npos) return false;
+    rest.remove_prefix(end + 1);
+  }
+  return false;
 }
 
 bool FdtNode::is_enabled() const {
@@ -176,6 +185,7 @@ Result<Fdt> Fdt::open(std::span<const std::byte> bytes) {
   fdt.base_ = bytes.data();
   TRY(fdt.read_header());
   TRY(fdt.check_reservations());
+  TRY(fdt.check_strings());
   TRY(fdt.check_structure());
   return fdt;
 }
@@ -215,11 +225,23 @@ Result<void> Fdt::check_reservations() const {
   return Error{Errc::truncated, reservations_};  // it has no last entry
 }
 
-/// The text from `offset` up to its NUL, which lies before `end`.
-Result<std::string_view> Fdt::text_at(u32 offset, u32 end) const {
-  for (u32 at = offset; at < end; ++at)
-    if (base_[at] == std::byte{0}) return text_of({base_ + offset, at - offset});
-  return Error{Errc::truncated, offset};
+/// Names of properties, each with a NUL: then any offset into the block is a name, or the end of
+/// one.
+Result<void> Fdt::check_strings() const {
+  for (u32 at = strings_; at < strings_end_; ++at)
+    if (base_[at] != std::byte{0} && !is_printable(base_[at])) return Error{Errc::bad_format, at};
+  if (strings_ != strings_end_ && base_[strings_end_ - 1] != std::byte{0})
+    return Error{Errc::truncated, strings_end_ - 1};
+  return {};
+}
+
+/// The text from `offset` up to its NUL, which lies in the structure block.
+Result<std::string_view> Fdt::node_name_at(u32 offset) const {
+  u32 at = offset;
+  while (at < structure_end_ && is_printable(base_[at])) ++at;
+  if (at == structure_end_) return Error{Errc::truncated, offset};
+  if (base_[at] != std::byte{0}) return Error{Errc::bad_format, at};
+  return text_of({base_ + offset, at - offset});
 }
 
 Result<Fdt::Token> Fdt::token_at(u32 offset) const {
@@ -228,7 +250,7 @@ Result<Fdt::Token> Fdt::token_at(u32 offset) const {
   Token token{static_cast<Tag>(raw), offset + kCell, {}, {}};
   switch (token.tag) {
     case Tag::begin_node: {
-      token.name = TRY(text_at(token.next, structure_end_));
+      token.name = TRY(node_name_at(token.next));
       const u32 end = token.next + static_cast<u32>(token.name.size()) + 1;
       token.next = static_cast<u32>(align_up(end, kCell));  // <= structure_end_, which is aligned
       return token;
@@ -253,9 +275,8 @@ Result<Fdt::Token> Fdt::property_at(u32 offset) const {
   if (name >= strings_end_ - strings_) return Error{Errc::bad_format, offset};
 
   Token token{Tag::property, value + static_cast<u32>(align_up(length, kCell)), {}, {}};
-  const Result<std::string_view> text = text_at(strings_ + name, strings_end_);
-  if (!text.has_value()) return Error{Errc::bad_format, offset};
-  token.name = token.property.name_ = text.value();
+  if (base_[strings_ + name] == std::byte{0}) return Error{Errc::bad_format, offset};
+  token.property.names_ = text_of({base_ + strings_ + name, strings_end_ - strings_ - name});
   token.property.bytes_ = {base_ + value, length};
   token.property.offset_ = value;
   return token;
@@ -271,7 +292,6 @@ Result<void> Fdt::check_structure() const {
     switch (token.tag) {
       case Tag::begin_node:
         if (depth == 0 ? root_seen : token.name.empty()) return broken;
-        if (!is_name(token.name)) return broken;
         if (depth > kMaxDepth) return Error{Errc::too_large, at};
         root_seen = properties_may_follow = true;
         ++depth;
@@ -282,7 +302,7 @@ Result<void> Fdt::check_structure() const {
         --depth;
         break;
       case Tag::property:
-        if (!properties_may_follow || token.name.empty() || !is_name(token.name)) return broken;
+        if (!properties_may_follow) return broken;
         break;
       case Tag::nop:
         break;
@@ -383,30 +403,32 @@ void FdtWalk::enter(const Fdt::Token& begin) {
   if (node_.depth_ < Fdt::kMaxDepth) buses_[node_.depth_ + 1] = children;
 }
 
-/// The length of a name tells most of them apart, which keeps the scan cheap.
+/// The first character of a name tells most of them apart, which keeps the scan cheap.
 void FdtWalk::notice(const FdtProperty& property, FdtBus& children) {
-  const std::string_view name = property.name();
-  const auto keep = [&](std::optional<FdtProperty>& slot) {
-    if (!slot) slot = property;
+  const auto keep = [&](std::string_view name, std::optional<FdtProperty>& slot) {
+    if (!slot && property.is_named(name)) slot = property;
   };
-  switch (name.size()) {
-    case 3:
-      if (name == "reg") keep(node_.reg_);
+  switch (property.names_[0]) {
+    case '#':
+      if (property.is_named("#address-cells")) children.address_cells = cell_count(property);
+      if (property.is_named("#size-cells")) children.size_cells = cell_count(property);
       break;
-    case 6:
-      if (name == "status") keep(node_.status_);
-      if (name == "ranges" && property.bytes().empty()) children.identity = node_.bus_.identity;
+    case 'c':
+      keep("compatible", node_.compatible_);
       break;
-    case 10:
-      if (name == "compatible") keep(node_.compatible_);
-      if (name == "interrupts") keep(node_.interrupts_);
+    case 'd':
+      keep("device_type", node_.device_type_);
       break;
-    case 11:
-      if (name == "device_type") keep(node_.device_type_);
-      if (name == "#size-cells") children.size_cells = cell_count(property);
+    case 'i':
+      keep("interrupts", node_.interrupts_);
       break;
-    case 14:
-      if (name == "#address-cells") children.address_cells = cell_count(property);
+    case 'r':
+      keep("reg", node_.reg_);
+      if (property.is_named("ranges") && property.bytes().empty())
+        children.identity = node_.bus_.identity;
+      break;
+    case 's':
+      keep("status", node_.status_);
       break;
     default:
       break;

@@ -25,7 +25,10 @@ class Fdt;
 /// One property of a node: a name and bytes. The bytes' meaning is the caller's to ask for.
 class FdtProperty {
  public:
-  std::string_view name() const { return name_; }
+  std::string_view name() const { return names_.substr(0, names_.find('\0')); }
+  bool is_named(std::string_view name) const {
+    return names_.starts_with(name) && names_[name.size()] == '\0';
+  }
   std::span<const std::byte> bytes() const { return bytes_; }
   /// Where its bytes start in the tree.
   u32 offset() const { return offset_; }
@@ -45,7 +48,9 @@ class FdtProperty {
 
  private:
   friend class Fdt;
-  std::string_view name_;
+  friend class FdtWalk;
+  std::string_view
+      names_;  // from the name's first character on; open() saw to it that a NUL follows
   std::span<const std::byte> bytes_;
   u32 offset_ = 0;
 };
@@ -76,6 +81,8 @@ class FdtNode {
   bool is_compatible(std::string_view name) const {
     return compatible_ && compatible_->lists(name);
   }
+  /// False if no name in `compatible` begins with `prefix`: cheaper than asking for several.
+  bool may_be_compatible(std::string_view prefix) const;
   /// False if `status` says that the device is not there or not for us.
   bool is_enabled() const;
   bool has_device_type(std::string_view type) const {
@@ -147,11 +154,12 @@ class Fdt {
   };
 
   u32 word(u32 offset) const;
-  Result<std::string_view> text_at(u32 offset, u32 end) const;
+  Result<std::string_view> node_name_at(u32 offset) const;
   Result<Token> token_at(u32 offset) const;
   Result<Token> property_at(u32 offset) const;
   Result<void> read_header();
   Result<void> check_reservations() const;
+  Result<void> check_strings() const;
   Result<void> check_structure() const;
   Result<FdtNode> find_absolute(std::string_view path) const;
 

@@ -94,55 +94,62 @@ Result<void> take_cpu(const FdtNode& node, Machine& machine) {
 }
 
 Result<void> take_uart(const FdtNode& node, Machine& machine) {
-  if (!machine.uart.registers.is_empty()) return {};
   machine.uart.registers = TRY(node.reg(0));
   machine.uart.interrupt = node.interrupt(0).value_or(0);
   return {};
 }
 
-/// A node that can be anywhere: known by what it is compatible with.
-Result<void> take_device(const FdtNode& node, Machine& machine) {
-  if (node.is_compatible("arm,pl011")) return take_uart(node, machine);
-  if (node.is_compatible("arm,cortex-a15-gic") || node.is_compatible("arm,gic-400"))
-    return take_gic(node, 2, machine);
-  if (node.is_compatible("arm,gic-v3")) return take_gic(node, 3, machine);
-  if (node.is_compatible("arm,armv8-timer")) return take_timer(node, machine);
-  if (node.is_compatible("arm,psci-0.2") || node.is_compatible("arm,psci-1.0"))
-    return take_psci(node, machine);
-  return {};
-}
+/// Goes over a tree once. Nodes that can be anywhere are known by what they are compatible with.
+class Collector {
+ public:
+  explicit Collector(Machine& machine) : machine_(machine) {}
 
-/// Two different PL011s: the one that stdout-path names is the console.
-Result<void> prefer_stdout(const Fdt& fdt, Machine& machine) {
-  if (machine.stdout_path.empty()) return {};
-  const Result<FdtNode> node = fdt.find(machine.stdout_path);
-  if (!node.has_value() || !node.value().is_compatible("arm,pl011")) return {};
-  if (TRY(node.value().reg(0)) == machine.uart.registers) return {};
-  machine.uart = {};
-  return take_uart(node.value(), machine);
-}
+  Result<void> take(const FdtNode& node) {
+    if (node.depth() == 1) top_ = node.base_name();
+    if (!node.is_enabled()) return {};
+    if (node.depth() == 1 && top_ == "chosen") return take_chosen(node, machine_);
+    if (node.depth() == 1 && node.has_device_type("memory")) return take_memory(node, machine_);
+    if (node.depth() == 2 && top_ == "reserved-memory") return take_reserved(node, machine_);
+    if (node.depth() == 2 && top_ == "cpus" && node.has_device_type("cpu"))
+      return take_cpu(node, machine_);
+    return take_device(node);
+  }
+
+  /// Of several PL011s, the one that stdout-path names is the console.
+  Result<void> prefer_stdout(const Fdt& fdt) {
+    if (uarts_ < 2 || machine_.stdout_path.empty()) return {};
+    const Result<FdtNode> node = fdt.find(machine_.stdout_path);
+    if (!node.has_value() || !node.value().is_compatible("arm,pl011")) return {};
+    return take_uart(node.value(), machine_);
+  }
+
+ private:
+  Result<void> take_device(const FdtNode& node) {
+    if (!node.may_be_compatible("arm,")) return {};
+    if (node.is_compatible("arm,pl011"))
+      return ++uarts_ == 1 ? take_uart(node, machine_) : Result<void>{};
+    if (node.is_compatible("arm,cortex-a15-gic") || node.is_compatible("arm,gic-400"))
+      return take_gic(node, 2, machine_);
+    if (node.is_compatible("arm,gic-v3")) return take_gic(node, 3, machine_);
+    if (node.is_compatible("arm,armv8-timer")) return take_timer(node, machine_);
+    if (node.is_compatible("arm,psci-0.2") || node.is_compatible("arm,psci-1.0"))
+      return take_psci(node, machine_);
+    return {};
+  }
+
+  Machine& machine_;
+  std::string_view top_;  // the depth 1 node that the walk is in
+  unsigned uarts_ = 0;
+};
 
 }  // namespace
 
 Result<void> describe_machine(const Fdt& fdt, MachineDescription& machine) {
   TRY(take_reservation_block(fdt, machine));
-  std::string_view top;  // the depth 1 node that the walk is in
-  for (const FdtNode& node : FdtWalk(fdt)) {
-    if (node.depth() == 1) top = node.base_name();
-    if (!node.is_enabled()) continue;
-    if (node.depth() == 1 && top == "chosen")
-      TRY(take_chosen(node, machine));
-    else if (node.depth() == 1 && node.has_device_type("memory"))
-      TRY(take_memory(node, machine));
-    else if (node.depth() == 2 && top == "reserved-memory")
-      TRY(take_reserved(node, machine));
-    else if (node.depth() == 2 && top == "cpus" && node.has_device_type("cpu"))
-      TRY(take_cpu(node, machine));
-    else
-      TRY(take_device(node, machine));
-  }
+  Collector collector(machine);
+  for (const FdtNode& node : FdtWalk(fdt)) TRY(collector.take(node));
   if (machine.memory.is_empty()) return Error{Errc::not_found};
-  return prefer_stdout(fdt, machine);
+  return collector.prefer_stdout(fdt);
 }
 
 std::string_view boot_arguments(const Fdt& fdt) {
