@@ -22,8 +22,7 @@ UNIT_KERNEL_SOURCES := $(wildcard \
 	kernel/shell/line_editor.cc \
 	kernel/shell/shell.cc \
 	mm/frames/*.cc \
-	mm/kernel/area_tree.cc \
-	mm/kernel/linear_map.cc \
+	mm/kernel/*.cc \
 	mm/layout/*.cc \
 	mm/slab/*.cc \
 	mm/user/*.cc)

@@ -10,6 +10,7 @@ Result<VirtAddr> fixmap_set(FixSlot slot, PhysRange what, Attributes attributes)
   if (what.is_empty() || what.wraps()) return Error{Errc::bad_range, what.start().value()};
   if (!what.is_aligned(kPageSize)) return Error{Errc::not_aligned, what.start().value()};
   if (what.size() > window.size()) return Error{Errc::too_large, what.size()};
+  TRY(KernelSpace::Tables::check_rights(attributes, window.start()));
   fixmap_clear(slot);
   const VirtRange range(window.start(), what.size());
   TRY(kernel_space().map(range, Frame(what.start()), attributes));

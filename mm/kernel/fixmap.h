@@ -38,8 +38,8 @@ inline VirtRange fixmap_range(FixSlot slot) {
 }
 
 /// Maps the page-aligned physical range at the start of `slot`; whatever was there is replaced, and
-/// no TLB still holds it. Errc::too_large if it does not fit, out_of_frames if a table cannot be
-/// had (the slot is then empty).
+/// no TLB still holds it. Errc::bad_range, not_aligned, too_large (it does not fit) and
+/// write_and_execute change nothing; on out_of_frames (of a table) the slot is empty.
 Result<VirtAddr> fixmap_set(FixSlot slot, PhysRange what, Attributes attributes);
 
 /// Unmaps all of `slot`; no TLB still holds it.

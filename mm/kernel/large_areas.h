@@ -46,6 +46,14 @@ class LargeAreas {
     tree_.with([&](Tree& tree) { tree = Tree(region); });
   }
 
+  /// Gives the records of all areas back, which must be boot's; this is not used again.
+  void close() {
+    while (LargeArea* area = tree_.with([](Tree& tree) { return tree.first(); })) {
+      CHECK(area->kind == AreaKind::image);
+      retire(*area);
+    }
+  }
+
   VirtRange region() const { return VirtRange::between(lower_.start(), upper_.end()); }
 
   /// Addresses for `pages` and a guard page, in state `building`, nothing mapped; where blocks can

@@ -156,6 +156,13 @@ Result<void> vmalloc_start(u64 ram_frames, std::span<const ImagePart> image) {
   return {};
 }
 
+void close_vmalloc() {
+  core.close();
+  std::destroy_at(&core);
+  std::construct_at(&core);
+  most_pages = 0;
+}
+
 namespace {
 
 constinit const MemoryMap* memory_map = nullptr;

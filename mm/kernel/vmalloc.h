@@ -95,4 +95,8 @@ struct ImagePart {
 /// listed as areas from then on. `ram_frames` decides how much may wait for a flush.
 Result<void> vmalloc_start(u64 ram_frames, std::span<const ImagePart> image);
 
+/// Undoes vmalloc_start(): all records go back. CHECKs that nothing is in use any more. For tests,
+/// which start a machine many times.
+void close_vmalloc();
+
 }  // namespace meridian

@@ -46,6 +46,9 @@ class VmallocCore {
   /// Lists a mapped range of the image.
   Result<void> add_image(VirtRange range, const char* name) { return large_.add(range, name); }
 
+  /// Gives every record back. CHECKs that no area but the image's is in use.
+  void close();
+
   /// An area whose pages `frames` fills. On an error nothing is left behind.
   template <typename Frames>
   [[gnu::always_inline]] inline Result<VirtAddr> allocate(const Request& request, Frames&& frames) {
@@ -126,6 +129,14 @@ Result<void> VmallocCore<B>::start(VirtRange region, VirtRange taken, u64 lazy_l
   TRY(large_.add(window, nullptr));
   small_.start(window, 2 * lazy_limit);
   return {};
+}
+
+template <VmallocBacking B>
+void VmallocCore<B>::close() {
+  flush();
+  CHECK(small_.first_used_after(VirtAddr(0)) == nullptr);
+  small_.close();
+  large_.close();
 }
 
 template <VmallocBacking B>
