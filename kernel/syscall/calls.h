@@ -18,5 +18,6 @@ SyscallResult sys_mprotect(const Syscall& call);
 SyscallResult sys_exit(const Syscall& call);
 SyscallResult sys_set_tid_address(const Syscall& call);
 SyscallResult sys_getpid(const Syscall& call);
+SyscallResult sys_futex(const Syscall& call);
 
 }  // namespace meridian

@@ -23,6 +23,7 @@ constexpr Entry kCalls[] = {
     {93, "exit", sys_exit},
     {94, "exit_group", sys_exit},
     {96, "set_tid_address", sys_set_tid_address},
+    {98, "futex", sys_futex},
     {172, "getpid", sys_getpid},
     {178, "gettid", sys_getpid},
     {214, "brk", sys_brk},

@@ -125,6 +125,15 @@ static void check_bad_pointers(void) {
   }
 }
 
+static void check_futex(void) {
+  int word = 0;
+  check(call(SYS_futex, (long)&word, 1 | 128, 1, 0, 0, 0) == 0, "waking nobody", 0);
+  check(call(SYS_futex, (long)&word + 1, 1 | 128, 1, 0, 0, 0) == -EINVAL,
+        "a futex that is not aligned", 0);
+  check(call(SYS_futex, (long)0xffff800008000000, 1, 1, 0, 0, 0) == -EFAULT,
+        "a futex in the kernel", 0);
+}
+
 static void check_break(void) {
   char* const start = sbrk(0);
   check(sbrk(100000) == start, "sbrk grows", errno);
@@ -172,6 +181,7 @@ int main(int argc, char** argv) {
   check_registers();
   check_write();
   check_bad_pointers();
+  check_futex();
   check_break();
   check_mappings();
   printf("%d checks, %d failures\n", checks, failures);
