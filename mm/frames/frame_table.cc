@@ -34,12 +34,12 @@ const char* name_of(FrameOwner owner) {
 }
 
 u64 FrameInfo::drop_reference() {
-  u64 head = this->head();
+  // Acquire: the last owner must see what the others did before they let go.
+  u64 head = head_.load(std::memory_order_acquire);
   while (FurtherReferences::decode(head) != 0)
-    if (head_.compare_exchange_weak(head, head - kOneReference, std::memory_order_acq_rel))
+    if (head_.compare_exchange_weak(head, head - kOneReference, std::memory_order_acq_rel,
+                                    std::memory_order_acquire))
       return FurtherReferences::decode(head);
-  // The last owner must see what the others did before they let go.
-  std::atomic_thread_fence(std::memory_order_acquire);
   return 0;
 }
 
