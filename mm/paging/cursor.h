@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// The cursor: where one virtual address stands in a tree of tables, from the root down to the entry
-/// that decides about it. Mapping, unmapping, protecting, translating, walking and dumping all move the
-/// same cursor. It changes nothing but invalid entries, into links to new tables.
+/// The cursor: where one virtual address stands in a tree of tables, from the root down to the
+/// entry that decides about it. Mapping, unmapping, protecting, translating, walking and dumping
+/// all move the same cursor. It changes nothing but invalid entries, into links to new tables.
 #pragma once
 
 #include "mm/paging/spare_tables.h"
@@ -58,8 +58,8 @@ class Cursor {
   Entry entry() const { return slots_ == nullptr ? Entry() : load_entry(*slots()); }
   Kind kind() const { return entry().kind(level_); }
 
-  /// How many entries from here to the end of the table begin before the range of `bytes` from va() on
-  /// ends. (Their first and last may be covered in part.)
+  /// How many entries from here to the end of the table begin before the range of `bytes` from va()
+  /// on ends. (Their first and last may be covered in part.)
   usize slots_within(u64 bytes) const {
     const u64 last_offset = (va_.value() & (span() - 1)) + (bytes - 1);
     const u64 touched = (last_offset >> std::countr_zero(span())) + 1;
@@ -67,8 +67,8 @@ class Cursor {
     return touched < in_table ? static_cast<usize>(touched) : in_table;
   }
 
-  /// Goes down through the tables that exist, to the leaf or invalid entry where a walk would end, and
-  /// returns that entry. Written out level by level, so that each one's shifts are constants.
+  /// Goes down through the tables that exist, to the leaf or invalid entry where a walk would end,
+  /// and returns that entry. Written out level by level, so that each one's shifts are constants.
   [[gnu::always_inline]] Entry descend() {
     Entry found = load_entry(*slots());
     switch (level_) {
@@ -109,8 +109,8 @@ class Cursor {
     index_ = Geometry::table_index(level_, va_);
   }
 
-  /// Goes down through a table taken from `spares` and linked here. The entry must be invalid. If another
-  /// CPU links its own table first, that one is used and ours goes back.
+  /// Goes down through a table taken from `spares` and linked here. The entry must be invalid. If
+  /// another CPU links its own table first, that one is used and ours goes back.
   template <Sharing kSharing>
   void descend_into_new(SpareTables<Entry, Store>& spares) {
     const Frame ours = spares.take();
@@ -130,8 +130,8 @@ class Cursor {
   }
   bool at_root() const { return level_ == geometry_.first_level(); }
 
-  /// How many of the next `wanted` entries are invalid before the first link to a table. A leaf among
-  /// them is Errc::already_mapped.
+  /// How many of the next `wanted` entries are invalid before the first link to a table. A leaf
+  /// among them is Errc::already_mapped.
   Result<usize> free_slots(usize wanted) const {
     if (slots_ == nullptr) return wanted;
     Entry* const first = slots();
@@ -145,8 +145,8 @@ class Cursor {
     return wanted;
   }
 
-  /// True if the table has no valid entry. Those in [index, index + known) are known to be invalid. Looks
-  /// at the neighbours first, since they are the likeliest to be in use.
+  /// True if the table has no valid entry. Those in [index, index + known) are known to be invalid.
+  /// Looks at the neighbours first, since they are the likeliest to be in use.
   bool table_is_empty(usize known) const {
     return all_invalid(index_ + known, geometry_.entries(level_)) && all_invalid(0, index_);
   }
@@ -195,9 +195,10 @@ class Cursor {
   u64 tables_[std::size(kLevels)];  // by level, as far as it went down: frame numbers
 };
 
-/// Calls `on_run(cursor, count)` for each stretch of `range` that is decided in one table: `count` slots
-/// from the cursor on, of which the first is no link and the first and last may reach out of the range.
-/// It returns how many it dealt with, stopping before a link to a table; the visit goes on from there.
+/// Calls `on_run(cursor, count)` for each stretch of `range` that is decided in one table: `count`
+/// slots from the cursor on, of which the first is no link and the first and last may reach out of
+/// the range. It returns how many it dealt with, stopping before a link to a table; the visit goes
+/// on from there.
 template <PagingFormat F, typename Store, typename OnRun>
 [[gnu::always_inline]] inline void for_each_run(const typename F::Geometry& geometry, Store& store,
                                                 Frame root, VirtRange range, OnRun&& on_run) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Visits part of an address space in order of address, as runs: neighbours of the same level and the
-/// same bits are one. For page-table dumps, maps, and audits (W^X, aliases), which decide for themselves
-/// what a run means.
+/// Visits part of an address space in order of address, as runs: neighbours of the same level and
+/// the same bits are one. For page-table dumps, maps, and audits (W^X, aliases), which decide for
+/// themselves what a run means.
 #pragma once
 
 #include "mm/paging/cursor.h"
@@ -56,7 +56,8 @@ class RunJoiner {
   DumpRun newest_;
 };
 
-/// The run that the entry `i` slots after the cursor makes on its own, without what lies out of `part`.
+/// The run that the entry `i` slots after the cursor makes on its own, without what lies out of
+/// `part`.
 template <PagingFormat F, typename Store>
 DumpRun run_of_entry(const Cursor<F, Store>& cursor, usize i, typename F::Entry entry,
                      VirtRange part) {
@@ -75,8 +76,8 @@ DumpRun run_of_entry(const Cursor<F, Store>& cursor, usize i, typename F::Entry 
   return run;
 }
 
-/// Calls `visit(const DumpRun&)` for each run of `part`, mapped or not, cut to `part`. The part is page
-/// aligned and within the half.
+/// Calls `visit(const DumpRun&)` for each run of `part`, mapped or not, cut to `part`. The part is
+/// page aligned and within the half.
 template <PagingFormat F, typename Store, typename Visit>
 void dump_tables(const typename F::Geometry& geometry, Store& store, Frame root, VirtRange part,
                  Coalesce rule, Visit&& visit) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// How the engine reads and writes one entry of a table that an MMU, and other CPUs, may be reading at
-/// the same moment: always whole, always through these functions.
+/// How the engine reads and writes one entry of a table that an MMU, and other CPUs, may be reading
+/// at the same moment: always whole, always through these functions.
 ///
-/// Order. A leaf is written relaxed: the mapper publishes a whole run at once. A link to a new table is
-/// a release, so that whoever sees the link sees the table zeroed. Reads are relaxed: what is read next
-/// is reached through the address just read, and that dependency orders the reads for us as it does for
-/// the MMU.
+/// Order. A leaf is written relaxed: the mapper publishes a whole run at once. A link to a new
+/// table is a release, so that whoever sees the link sees the table zeroed. Reads are relaxed: what
+/// is read next is reached through the address just read, and that dependency orders the reads for
+/// us as it does for the MMU.
 #pragma once
 
 #include <atomic>
@@ -26,16 +26,18 @@ template <typename Entry>
 
 /// Who may work on one address space's tables at the same time.
 enum class Sharing : u8 {
-  /// One caller at a time (a lock of the space, or boot). A table that an unmap leaves empty is freed.
+  /// One caller at a time (a lock of the space, or boot). A table that an unmap leaves empty is
+  /// freed.
   exclusive,
-  /// Several CPUs, each in a range of addresses that it owns (the kernel half). A linked table stays
+  /// Several CPUs, each in a range of addresses that it owns (the kernel half). A linked table
+  /// stays
   /// linked for ever, so that nobody loses the table under his feet.
   shared,
 };
 
-/// Puts a link to a new, zeroed table into an invalid slot, and returns what the slot holds afterwards:
-/// `link`, or what another CPU put there first. Only shared spaces pay for an exclusive access, which
-/// boot could not use: with the MMU off, memory need not support it.
+/// Puts a link to a new, zeroed table into an invalid slot, and returns what the slot holds
+/// afterwards: `link`, or what another CPU put there first. Only shared spaces pay for an exclusive
+/// access, which boot could not use: with the MMU off, memory need not support it.
 template <Sharing kSharing, typename Entry>
 Entry link_entry(Entry& slot, Entry link) {
   std::atomic_ref<Entry> shared(slot);

@@ -22,42 +22,47 @@ constexpr Level next_level(Level level) {
 }
 constexpr unsigned number_of(Level level) { return static_cast<unsigned>(level); }
 
-/// What one entry of a table is. The same bits may mean different things at different levels, so every
-/// question about an entry names the level.
+/// What one entry of a table is. The same bits may mean different things at different levels, so
+/// every question about an entry names the level.
 enum class Kind : u8 { invalid, table, leaf };
 
-/// The shape of one half's address space: where its walk starts and what each level indexes. A run-time
-/// value, since the layout chosen at boot decides it.
+// clang-format 14 cannot lay out a concept.
+// clang-format off
+
+/// The shape of one half's address space: where its walk starts and what each level indexes. A
+/// run-time value, since the layout chosen at boot decides it.
 template <typename G>
 concept PagingGeometry = requires(const G g, Level level, VirtAddr va) {
   { g.first_level() } -> std::same_as<Level>;
-  { g.index(level, va) } -> std::same_as<usize>;      // of `va` in a table of `level`
-  { G::table_index(level, va) } -> std::same_as<usize>;  // the same in any table but the first
-  { g.entry_span(level) } -> std::same_as<u64>;       // bytes of address space one entry covers
-  { g.entries(level) } -> std::same_as<usize>;        // entries a table of `level` uses
-  { g.can_map(level) } -> std::same_as<bool>;         // may an entry of `level` be a leaf
+  // The entry of `va` in a table of `level`; and in one that is not the first, which is simpler.
+  { g.index(level, va) } -> std::same_as<usize>;
+  { G::table_index(level, va) } -> std::same_as<usize>;
+  { g.entry_span(level) } -> std::same_as<u64>;  // bytes of address space one entry covers
+  { g.entries(level) } -> std::same_as<usize>;   // entries a table of `level` uses
+  { g.can_map(level) } -> std::same_as<bool>;    // may an entry of `level` be a leaf
   { g.contiguous_entries(level) } -> std::same_as<usize>;  // size of a contiguous group, 1 if none
-  { g.contains(va) } -> std::same_as<bool>;           // does this half translate `va`
+  { g.contains(va) } -> std::same_as<bool>;                // does this half translate `va`
 };
 
-/// A format: its entry, its geometry, and how many bits a physical address has at most. A half starts
-/// at address 0 or ends at 2^64.
+/// A format: its entry, its geometry, and how many bits a physical address has at most. A half
+/// starts at address 0 or ends at 2^64.
 template <typename F>
 concept PagingFormat =
     PagingGeometry<typename F::Geometry> && std::is_trivially_copyable_v<typename F::Entry> &&
     std::convertible_to<decltype(F::kOutputBits), unsigned> &&
     sizeof(typename F::Entry) == sizeof(u64) &&
     requires(typename F::Entry e, Level level, Frame frame, Attributes wanted, u64 raw) {
-      { typename F::Entry() };      // the invalid entry: all zeros
+      { typename F::Entry() };  // the invalid entry: all zeros
       { typename F::Entry(raw) };
       { F::Entry::table(frame) } -> std::same_as<typename F::Entry>;
       { F::Entry::leaf(level, frame, wanted) } -> std::same_as<typename F::Entry>;
       { e.raw() } -> std::same_as<u64>;
       { e.kind(level) } -> std::same_as<Kind>;
-      { e.output() } -> std::same_as<Frame>;              // next table, or the leaf's first frame
-      { e.with_output(frame) } -> std::same_as<typename F::Entry>;  // a leaf's other bits, kept
-      { e.advanced(raw) } -> std::same_as<typename F::Entry>;  // a leaf, so many frames further on
-      { e.attributes(level) } -> std::same_as<Attributes>;  // of a leaf
+      { e.output() } -> std::same_as<Frame>;  // next table, or the leaf's first frame
+      // Of a leaf: the same to another frame, the same so many frames further on, what it permits.
+      { e.with_output(frame) } -> std::same_as<typename F::Entry>;
+      { e.advanced(raw) } -> std::same_as<typename F::Entry>;
+      { e.attributes(level) } -> std::same_as<Attributes>;
     };
 
 /// Where the engine gets its tables. `entries()` is the only way from a table's frame to its words.
@@ -70,19 +75,24 @@ concept TableStore = requires(S store, Frame table) {
 
 /// How much an invalidation must remove.
 enum class TlbScope : u8 {
-  leaf_only,  // last-level entries: no table was unlinked
+  leaf_only,   // last-level entries: no table was unlinked
   all_levels,  // also walk-cache entries: a table was unlinked (or a leaf above L3 replaced)
 };
 
-/// The TLB of one address space, as the gather and break-before-make use it. Every call is complete for
-/// all CPUs (inner shareable) only after finish().
+/// The TLB of one address space, as the gather and break-before-make use it. Every call is complete
+/// for all CPUs (inner shareable) only after finish().
 template <typename T>
 concept Tlb = requires(T tlb, VirtAddr va, u64 size, u64 stride, TlbScope scope) {
-  { tlb.publish() } -> std::same_as<void>;   // table writes so far are visible to every walker and to
-                                             // this CPU's next access (DSB ISHST, ISB)
-  { tlb.invalidate(va, size, stride, scope) } -> std::same_as<void>;  // one entry each `stride` bytes
-  { tlb.invalidate_all() } -> std::same_as<void>;   // this whole address space
-  { tlb.finish() } -> std::same_as<void>;    // invalidations are complete (DSB ISH, ISB)
+  // Table writes so far are visible to every walker and to this CPU's next access (DSB ISHST, ISB).
+  { tlb.publish() } -> std::same_as<void>;
+  // One entry each `stride` bytes of [va, va + size).
+  { tlb.invalidate(va, size, stride, scope) } -> std::same_as<void>;
+  // This whole address space.
+  { tlb.invalidate_all() } -> std::same_as<void>;
+  // The invalidations are complete (DSB ISH, ISB).
+  { tlb.finish() } -> std::same_as<void>;
 };
+
+// clang-format on
 
 }  // namespace meridian

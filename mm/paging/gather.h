@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// The gather: what an unmap still owes. It holds the addresses whose translations a TLB may still have,
-/// and the frames (tables, and leaves if somebody wants them) that nobody may reuse before the TLBs have
-/// forgotten them. Its destructor pays: publish, invalidate, wait, and only then free. There is no other
-/// way to free a table. It allocates nothing: when an array is full, it pays early.
+/// The gather: what an unmap still owes. It holds the addresses whose translations a TLB may still
+/// have, and the frames (tables, and leaves if somebody wants them) that nobody may reuse before
+/// the TLBs have forgotten them. Its destructor pays: publish, invalidate, wait, and only then
+/// free. There is no other way to free a table. It allocates nothing: when an array is full, it
+/// pays early.
 #pragma once
 
 #include <array>
@@ -13,8 +14,8 @@
 
 namespace meridian {
 
-/// Who gets the frames of unmapped leaves once no TLB can reach them. Without `call` they are nobody's
-/// concern (the caller knows them).
+/// Who gets the frames of unmapped leaves once no TLB can reach them. Without `call` they are
+/// nobody's concern (the caller knows them).
 struct LeafRelease {
   void (*call)(void* context, FrameRange frames) = nullptr;
   void* context = nullptr;
@@ -73,10 +74,10 @@ class StaleRanges {
   bool everything_ = false;
 };
 
-/// One for each unmap, or one for many of the same address space (`Mapper::unmap(range, gather)`, or
-/// merge()). Until it is flushed, neither the addresses nor the frames may be used again; and if the space
-/// is Sharing::exclusive nothing new may be mapped in it, since that could link a new table where a TLB
-/// still knows the old one.
+/// One for each unmap, or one for many of the same address space (`Mapper::unmap(range, gather)`,
+/// or merge()). Until it is flushed, neither the addresses nor the frames may be used again; and if
+/// the space is Sharing::exclusive nothing new may be mapped in it, since that could link a new
+/// table where a TLB still knows the old one.
 template <typename Store, Tlb T>
 class [[nodiscard]] Gather {
  public:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// The mapper: every change to the tables of one address space, for boot, the kernel, programs and tests
-/// alike. An operation that fails has changed nothing: it checks, and takes the tables it will need,
-/// before it writes the first entry. Nothing here locks; `Sharing` says who may call at the same time.
+/// The mapper: every change to the tables of one address space, for boot, the kernel, programs and
+/// tests alike. An operation that fails has changed nothing: it checks, and takes the tables it
+/// will need, before it writes the first entry. Nothing here locks; `Sharing` says who may call at
+/// the same time.
 #pragma once
 
 #include <span>
@@ -27,16 +28,18 @@ struct Translation {
   u64 size;  // bytes that the leaf maps
 };
 
-/// Translations that unmap_leaves() removed: the arguments for Tlb::invalidate(), when the time comes.
+/// Translations that unmap_leaves() removed: the arguments for Tlb::invalidate(), when the time
+/// comes.
 struct StaleRange {
   VirtRange range;
-  u64 stride;  // one entry each so many bytes
+  u64 stride;                                              // one entry each so many bytes
   static constexpr TlbScope kScope = TlbScope::leaf_only;  // no table was unlinked
 };
 
-/// One address space's tables: a root, its geometry, where tables come from, and its TLB. Cheap to make
-/// and to copy; it owns none of them. Ranges are in whole pages within the half; a range that is not
-/// gives Errc::bad_range or not_aligned where a Result is returned, and fails a CHECK elsewhere.
+/// One address space's tables: a root, its geometry, where tables come from, and its TLB. Cheap to
+/// make and to copy; it owns none of them. Ranges are in whole pages within the half; a range that
+/// is not gives Errc::bad_range or not_aligned where a Result is returned, and fails a CHECK
+/// elsewhere.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T,
           Sharing kSharing = Sharing::exclusive>
 class Mapper {
@@ -53,17 +56,18 @@ class Mapper {
   Frame root() const { return root_; }
   const Geometry& geometry() const { return geometry_; }
 
-  /// Maps `range` to the frames from `first` on, with the largest leaves that fit; they can be used as
-  /// soon as this returns. Errc::already_mapped (the first such address), out_of_frames, too_large (the
-  /// frames end beyond what the format can address). `attributes.contiguous` is ours to choose.
+  /// Maps `range` to the frames from `first` on, with the largest leaves that fit; they can be used
+  /// as soon as this returns. Errc::already_mapped (the first such address), out_of_frames,
+  /// too_large (the frames end beyond what the format can address). `attributes.contiguous` is ours
+  /// to choose.
   Result<void> map(VirtRange range, Frame first, Attributes attributes, MapOptions options = {});
 
   /// Maps pages from `start` on, each to its own frame. Fails as map() does.
   Result<void> map_pages(VirtAddr start, std::span<const Frame> frames, Attributes attributes);
 
-  /// Removes whatever is mapped in `range`; holes are fine. A block that lies partly in it must have been
-  /// split before (see split_and_unmap). Until the gather is flushed, CPUs may still use the mappings.
-  /// Where a contiguous group is cut, its other pages fault for a moment.
+  /// Removes whatever is mapped in `range`; holes are fine. A block that lies partly in it must
+  /// have been split before (see split_and_unmap). Until the gather is flushed, CPUs may still use
+  /// the mappings. Where a contiguous group is cut, its other pages fault for a moment.
   Gather unmap(VirtRange range, LeafRelease release = {}) {
     Gather gather(store_, tlb_, release);
     unmap(range, gather);
@@ -72,26 +76,27 @@ class Mapper {
   /// The same into a gather that already owes something for this address space.
   void unmap(VirtRange range, Gather& gather);
 
-  /// unmap() for a range that somebody asked for: checked, and blocks that reach out of it are split.
-  /// Errc::out_of_frames if a split needs a table that is not there.
+  /// unmap() for a range that somebody asked for: checked, and blocks that reach out of it are
+  /// split. Errc::out_of_frames if a split needs a table that is not there.
   Result<Gather> split_and_unmap(VirtRange range, LeafRelease release = {});
 
-  /// unmap() for callers who invalidate late and many at once: clears the leaves and says what a TLB may
-  /// still hold. The tables stay. Until the caller has called publish(), invalidate() and finish() for
-  /// it, neither the addresses nor the frames may be used again.
+  /// unmap() for callers who invalidate late and many at once: clears the leaves and says what a
+  /// TLB may still hold. The tables stay. Until the caller has called publish(), invalidate() and
+  /// finish() for it, neither the addresses nor the frames may be used again.
   StaleRange unmap_leaves(VirtRange range);
 
-  /// Gives whatever is mapped in `range` these attributes (contiguous is kept where possible), splitting
-  /// blocks that reach out of it. Complete on every CPU when it returns. If the memory type changes, or a
-  /// block is split, its addresses fault for a moment. Errc::out_of_frames.
+  /// Gives whatever is mapped in `range` these attributes (contiguous is kept where possible),
+  /// splitting blocks that reach out of it. Complete on every CPU when it returns. If the memory
+  /// type changes, or a block is split, its addresses fault for a moment. Errc::out_of_frames.
   Result<void> protect(VirtRange range, Attributes attributes);
 
-  /// Makes the mapped page at `va` lead to `frame` instead, with these attributes; complete on every CPU
-  /// when it returns, and it faults for a moment in between. Errc::not_mapped, out_of_frames (of a split).
+  /// Makes the mapped page at `va` lead to `frame` instead, with these attributes; complete on
+  /// every CPU when it returns, and it faults for a moment in between. Errc::not_mapped,
+  /// out_of_frames (of a split).
   Result<void> replace_page(VirtAddr va, Frame frame, Attributes attributes);
 
-  /// Makes sure that no leaf above `level` maps `va`, without changing any translation. Errc::not_mapped,
-  /// out_of_frames. The block's addresses fault for a moment.
+  /// Makes sure that no leaf above `level` maps `va`, without changing any translation.
+  /// Errc::not_mapped, out_of_frames. The block's addresses fault for a moment.
   Result<void> split_block(VirtAddr va, Level level);
 
   /// Frees every table below the root and empties the root, without a word to the TLB: the space is
@@ -151,15 +156,17 @@ class Mapper {
   static void fill(Entry* slots, usize count, Entry first, u64 frames_each);
   void fill_run(const Cursor& cursor, usize count, Frame first, Attributes attributes,
                 bool contiguous_hint) const;
-  void fill_frames(const Cursor& cursor, std::span<const Frame> frames, Attributes attributes) const;
+  void fill_frames(const Cursor& cursor, std::span<const Frame> frames,
+                   Attributes attributes) const;
 
   // mapper_unmap.h
   struct Cleared;
   template <typename OnLeaf>
   [[gnu::always_inline]] static inline Cleared clear_slots(Entry* slots, usize count, Level level,
-                                                    OnLeaf&& on_leaf);
+                                                           OnLeaf&& on_leaf);
   template <typename OnLeaf>
-  [[gnu::always_inline]] inline Cleared clear_run(const Cursor& cursor, usize count, OnLeaf&& on_leaf);
+  [[gnu::always_inline]] inline Cleared clear_run(const Cursor& cursor, usize count,
+                                                  OnLeaf&& on_leaf);
   void check_cuts(const Cursor& cursor, usize count, VirtRange range);
   [[gnu::always_inline]] inline void check_cut(const Cursor& cursor, usize i, VirtRange range);
   [[gnu::noinline]] void keep_what_is_outside(const Cursor& cursor, usize i, Entry entry,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// How the mapper maps and looks up; included by mapper.h.
 ///
-/// A request is walked twice. reserve() finds where each leaf will go, refuses what is mapped already and
-/// takes the tables that are missing; commit() goes the same way, links them and fills. So a failure has
-/// written nothing, and nobody ever sees a mapping that is taken back. A request that fits into one
-/// existing last-level table, as most do, is checked and filled in one go.
+/// A request is walked twice. reserve() finds where each leaf will go, refuses what is mapped
+/// already and takes the tables that are missing; commit() goes the same way, links them and fills.
+/// So a failure has written nothing, and nobody ever sees a mapping that is taken back. A request
+/// that fits into one existing last-level table, as most do, is checked and filled in one go.
 #pragma once
 
 #include "mm/paging/mapper.h"
@@ -105,8 +105,8 @@ void Mapper<F, Store, T, kSharing>::commit(const Request& request, Spares& spare
   }
 }
 
-/// Goes down to the invalid entry where the leaf for the cursor's address goes. Where a table is missing
-/// on the way, `on_missing(cursor)` goes down one level.
+/// Goes down to the invalid entry where the leaf for the cursor's address goes. Where a table is
+/// missing on the way, `on_missing(cursor)` goes down one level.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 template <typename OnMissing>
 Result<void> Mapper<F, Store, T, kSharing>::find_place(Cursor& cursor, const Request& request,
@@ -134,13 +134,15 @@ bool Mapper<F, Store, T, kSharing>::fits(const Cursor& cursor, const Request& re
   if (level == Level::L3) return true;
   if (level < request.largest || !geometry_.can_map(level)) return false;
   const u64 frames = frames_of(cursor);
-  return cursor.va() == cursor.start() && is_aligned(request.frame_at(cursor.va()).number(), frames) &&
+  return cursor.va() == cursor.start() &&
+         is_aligned(request.frame_at(cursor.va()).number(), frames) &&
          request.left(cursor.va()) >= cursor.span();
 }
 
 /// How many slots from the cursor on, in its table, the rest of the request covers wholly.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
-usize Mapper<F, Store, T, kSharing>::whole_slots(const Cursor& cursor, const Request& request) const {
+usize Mapper<F, Store, T, kSharing>::whole_slots(const Cursor& cursor,
+                                                 const Request& request) const {
   const u64 left = request.left(cursor.va());
   return cursor.slots_within(left - (left & (cursor.span() - 1)));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// How the mapper changes what is mapped already; included by mapper.h. Every change from one valid entry
-/// to another goes through replace(), which breaks before it makes where that is needed.
+/// How the mapper changes what is mapped already; included by mapper.h. Every change from one valid
+/// entry to another goes through replace(), which breaks before it makes where that is needed.
 #pragma once
 
 #include "mm/paging/mapper.h"
@@ -18,8 +18,8 @@ Result<void> Mapper<F, Store, T, kSharing>::protect(VirtRange range, Attributes 
   return {};
 }
 
-/// Changes the leaves among `count` slots, none of which reaches out of the range; returns how many slots
-/// it passed, up to the first link to a table.
+/// Changes the leaves among `count` slots, none of which reaches out of the range; returns how many
+/// slots it passed, up to the first link to a table.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 usize Mapper<F, Store, T, kSharing>::protect_run(const Cursor& cursor, usize count,
                                                  Attributes attributes, Gather& owed) {
@@ -54,7 +54,8 @@ usize Mapper<F, Store, T, kSharing>::protect_run(const Cursor& cursor, usize cou
   return i;
 }
 
-/// Replaces a unit by one that begins with `wanted` and needs a break; returns how many slots it has.
+/// Replaces a unit by one that begins with `wanted` and needs a break; returns how many slots it
+/// has.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 usize Mapper<F, Store, T, kSharing>::break_and_change(const Unit& unit, Entry wanted) {
   CHECK(replace(unit, wanted, tlb_) == Change::break_first);
@@ -83,7 +84,8 @@ void Mapper<F, Store, T, kSharing>::drop_contiguous(const Unit& unit) {
   break_and_change(unit, alone);
 }
 
-/// Splits the cursor's block into leaves of the next level, and goes down onto the one for its address.
+/// Splits the cursor's block into leaves of the next level, and goes down onto the one for its
+/// address.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 void Mapper<F, Store, T, kSharing>::split(Cursor& cursor, Spares& spares) {
   const Level level = cursor.level(), below = next_level(level);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// How the mapper unmaps; included by mapper.h. Entries are cleared table by table; the gather learns what
-/// became stale in one piece per table, and tables that became empty follow from the bottom up.
+/// How the mapper unmaps; included by mapper.h. Entries are cleared table by table; the gather
+/// learns what became stale in one piece per table, and tables that became empty follow from the
+/// bottom up.
 #pragma once
 
 #include "mm/paging/mapper.h"
@@ -65,8 +66,9 @@ void Mapper<F, Store, T, kSharing>::check_cut(const Cursor& cursor, usize i, Vir
   keep_what_is_outside(cursor, i, entry, range);
 }
 
-/// If `entry`, `i` slots after the cursor, belongs to a contiguous group that reaches out of `range`, the
-/// group stops being one. If it is a block that does so itself, that is the caller's mistake.
+/// If `entry`, `i` slots after the cursor, belongs to a contiguous group that reaches out of
+/// `range`, the group stops being one. If it is a block that does so itself, that is the caller's
+/// mistake.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 void Mapper<F, Store, T, kSharing>::keep_what_is_outside(const Cursor& cursor, usize i, Entry entry,
                                                          VirtRange range) {
@@ -91,7 +93,8 @@ usize Mapper<F, Store, T, kSharing>::unmap_run(const Cursor& cursor, usize count
   Cleared cleared;
   if (gather.wants_leaves()) {
     cleared = clear_run(cursor, count, [&](usize i, Entry leaf) {
-      gather.invalidate(cursor.start() + i * span, span, span);  // before its frames: they may flush
+      gather.invalidate(cursor.start() + i * span, span,
+                        span);  // before its frames: they may flush
       gather.release({leaf.output(), frames_of(cursor)});
     });
   } else {
@@ -103,8 +106,8 @@ usize Mapper<F, Store, T, kSharing>::unmap_run(const Cursor& cursor, usize count
   return cleared.passed;
 }
 
-/// Unlinks the cursor's table if it is empty, then the one above, and so on; not the root. `stale` is an
-/// address that was translated through it.
+/// Unlinks the cursor's table if it is empty, then the one above, and so on; not the root. `stale`
+/// is an address that was translated through it.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 void Mapper<F, Store, T, kSharing>::free_empty_tables(Cursor cursor, usize known_empty,
                                                       VirtAddr stale, Gather& gather) {

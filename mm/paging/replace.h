@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// The one place that changes a valid entry into another valid entry. It knows which changes a TLB
-/// tolerates and which need break-before-make: the old entry made invalid, published and invalidated on
-/// every CPU, before the new one is written (Arm ARM, "Using break-before-make when updating translation
-/// table entries").
+/// tolerates and which need break-before-make: the old entry made invalid, published and
+/// invalidated on every CPU, before the new one is written (Arm ARM, "Using break-before-make when
+/// updating translation table entries").
 #pragma once
 
 #include "mm/paging/entry.h"
@@ -28,8 +28,8 @@ constexpr Change change_between(Level level, Entry from, Entry to) {
   return same_place && same_memory && same_size ? Change::in_place : Change::break_first;
 }
 
-/// What a TLB may hold as one entry: one leaf, or a contiguous group of them. It maps `span` bytes an
-/// entry, from `start` on.
+/// What a TLB may hold as one entry: one leaf, or a contiguous group of them. It maps `span` bytes
+/// an entry, from `start` on.
 template <typename Entry>
 struct LeafUnit {
   Entry* slots;
@@ -44,9 +44,9 @@ struct LeafUnit {
   }
 };
 
-/// Makes the unit invalid on every CPU. The caller then writes what comes in its place and publishes it.
-/// The addresses fault in between: they must not be the ones that this code, its stack or the tables
-/// are reached through.
+/// Makes the unit invalid on every CPU. The caller then writes what comes in its place and
+/// publishes it. The addresses fault in between: they must not be the ones that this code, its
+/// stack or the tables are reached through.
 template <typename Entry, Tlb T>
 void break_unit(const LeafUnit<Entry>& unit, T& tlb) {
   for (usize i = 0; i < unit.count; ++i) store_entry(unit.slots[i], Entry());
@@ -57,9 +57,9 @@ void break_unit(const LeafUnit<Entry>& unit, T& tlb) {
   tlb.finish();
 }
 
-/// Changes the whole unit, whose first entry becomes `wanted`: a leaf, or for a single entry a table
-/// whose own entries are written already. After Change::in_place the caller still owes an invalidation
-/// of the unit; any other change is complete.
+/// Changes the whole unit, whose first entry becomes `wanted`: a leaf, or for a single entry a
+/// table whose own entries are written already. After Change::in_place the caller still owes an
+/// invalidation of the unit; any other change is complete.
 template <typename Entry, Tlb T>
 [[nodiscard]] Change replace(const LeafUnit<Entry>& unit, Entry wanted, T& tlb) {
   const Change change = change_between(unit.level, load_entry(unit.slots[0]), wanted);
@@ -70,8 +70,8 @@ template <typename Entry, Tlb T>
   return change;
 }
 
-/// Gives leaf after leaf of one level the same attributes. Neighbours are mostly alike, so it keeps what
-/// it found out about the last kind of leaf that it met.
+/// Gives leaf after leaf of one level the same attributes. Neighbours are mostly alike, so it keeps
+/// what it found out about the last kind of leaf that it met.
 template <typename Entry>
 class AttributeChange {
  public:

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-/// Tables taken in advance: an operation first counts what it will need and takes it, so that from then
-/// on nothing can fail and nothing has to be undone. What is left over goes back.
+/// Tables taken in advance: an operation first counts what it will need and takes it, so that from
+/// then on nothing can fail and nothing has to be undone. What is left over goes back.
 #pragma once
 
 #include "mm/paging/entry.h"
 
 namespace meridian {
 
-/// A stack of zeroed tables that nothing links to; the stack's own links are in their first entries.
+/// A stack of zeroed tables that nothing links to; the stack's own links are in their first
+/// entries.
 template <typename Entry, TableStore<Entry> Store>
 class SpareTables {
  public:

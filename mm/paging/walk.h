@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// A walk: every entry that the MMU would read for one address, from the root to where it stops, and why
-/// it stops there. For people: the shell, the fault report, the debugger. It allocates nothing and takes
-/// no lock, so that it works in the middle of a fault.
+/// A walk: every entry that the MMU would read for one address, from the root to where it stops,
+/// and why it stops there. For people: the shell, the fault report, the debugger. It allocates
+/// nothing and takes no lock, so that it works in the middle of a fault.
 #pragma once
 
 #include <array>
@@ -13,9 +13,9 @@ namespace meridian {
 template <PagingFormat F>
 struct WalkStep {
   Level level;
-  usize index;                // in the table
-  Frame table;                // that was read
-  typename F::Entry entry;    // that was found
+  usize index;              // in the table
+  Frame table;              // that was read
+  typename F::Entry entry;  // that was found
   Kind kind() const { return entry.kind(level); }
 };
 

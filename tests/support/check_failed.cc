@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// A failed CHECK on the host: an exception, so that a test can expect it (EXPECT_THROW) and an
-/// unexpected one fails its test by name. In a destructor it ends the program, which a death test sees.
+/// unexpected one fails its test by name. In a destructor it ends the program, which a death test
+/// sees.
 #include <stdexcept>
 #include <string>
 
@@ -9,7 +10,8 @@
 namespace meridian {
 
 void check_failed(const char* condition, const char* file, int line) {
-  std::string what = std::string("CHECK: ") + condition + " at " + file + ":" + std::to_string(line);
+  std::string what =
+      std::string("CHECK: ") + condition + " at " + file + ":" + std::to_string(line);
   throw std::logic_error(what);
 }
 

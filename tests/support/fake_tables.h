@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Memory for page tables on the host: a TableStore over an arena that plays physical memory. It can run
-/// out on demand, poisons what is freed, refuses to give access to a table that is not allocated, and
-/// tells an observer (the model MMU) before a table goes.
+/// Memory for page tables on the host: a TableStore over an arena that plays physical memory. It
+/// can run out on demand, poisons what is freed, refuses to give access to a table that is not
+/// allocated, and tells an observer (the model MMU) before a table goes.
 #pragma once
 
 #include <cstring>

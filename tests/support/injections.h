@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Counts the allocations that the tests made to fail: one number for each interface and the sum are
-/// printed at the end of the run ("injected failures: N").
+/// Counts the allocations that the tests made to fail: one number for each interface and the sum
+/// are printed at the end of the run ("injected failures: N").
 #pragma once
 
 #include "kernel/lib/types.h"

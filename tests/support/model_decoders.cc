@@ -13,15 +13,20 @@ Decoded reserved(const char* complaint) {
   return {.is = Decoded::Is::reserved, .complaint = complaint};
 }
 
-/// MAIR_EL1 as this kernel sets it: write-back, non-cacheable, nGnRE, and nGnRnE in the other slots.
+/// MAIR_EL1 as this kernel sets it: write-back, non-cacheable, nGnRE, and nGnRnE in the other
+/// slots.
 constexpr u64 kMair = 0x0000'0000'0004'44ff;
 
 Memory memory_of(u64 attr_index) {
   switch (kMair >> 8 * attr_index & 0xff) {
-    case 0xff: return Memory::write_back;
-    case 0x44: return Memory::uncached;
-    case 0x04: return Memory::device;
-    case 0x00: return Memory::device_strict;
+    case 0xff:
+      return Memory::write_back;
+    case 0x44:
+      return Memory::uncached;
+    case 0x04:
+      return Memory::device;
+    case 0x00:
+      return Memory::device_strict;
   }
   return Memory::unknown;
 }
@@ -128,10 +133,18 @@ Decoded ToyDecoder::decode(unsigned level, u64 raw) const {
 Leaf leaf_for(const Attributes& attributes) {
   Leaf leaf;
   switch (attributes.type) {
-    case MemoryType::normal: leaf.memory = Memory::write_back; break;
-    case MemoryType::normal_uncached: leaf.memory = Memory::uncached; break;
-    case MemoryType::device: leaf.memory = Memory::device; break;
-    case MemoryType::device_strict: leaf.memory = Memory::device_strict; break;
+    case MemoryType::normal:
+      leaf.memory = Memory::write_back;
+      break;
+    case MemoryType::normal_uncached:
+      leaf.memory = Memory::uncached;
+      break;
+    case MemoryType::device:
+      leaf.memory = Memory::device;
+      break;
+    case MemoryType::device_strict:
+      leaf.memory = Memory::device_strict;
+      break;
   }
   leaf.el1_write = attributes.write;
   if (attributes.user) {

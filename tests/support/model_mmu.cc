@@ -49,15 +49,24 @@ struct ModelMmu::Space {
 
 const char* name_of(Fault fault) {
   switch (fault) {
-    case Fault::reserved_encoding: return "reserved encoding";
-    case Fault::conflicting_leaves: return "conflicting leaves";
-    case Fault::conflicting_links: return "conflicting links";
-    case Fault::broken_group: return "broken contiguous group";
-    case Fault::table_reachable: return "freed table reachable";
-    case Fault::table_shared: return "table linked twice";
-    case Fault::invalidated_unpublished: return "TLBI before publish";
-    case Fault::never_published: return "never published";
-    case Fault::never_finished: return "never finished";
+    case Fault::reserved_encoding:
+      return "reserved encoding";
+    case Fault::conflicting_leaves:
+      return "conflicting leaves";
+    case Fault::conflicting_links:
+      return "conflicting links";
+    case Fault::broken_group:
+      return "broken contiguous group";
+    case Fault::table_reachable:
+      return "freed table reachable";
+    case Fault::table_shared:
+      return "table linked twice";
+    case Fault::invalidated_unpublished:
+      return "TLBI before publish";
+    case Fault::never_published:
+      return "never published";
+    case Fault::never_finished:
+      return "never finished";
   }
   return "?";
 }
@@ -235,7 +244,8 @@ void ModelMmu::publish() {
   unpublished_removals_ = unpublished_additions_ = 0;
 }
 
-void ModelMmu::invalidate(Reach reach, unsigned asid, u64 va, u64 size, u64 stride, TlbScope scope) {
+void ModelMmu::invalidate(Reach reach, unsigned asid, u64 va, u64 size, u64 stride,
+                          TlbScope scope) {
   look();
   if (unpublished_removals_ != 0)
     report(Fault::invalidated_unpublished, va, "a walker may still read the old entry afterwards");
@@ -268,8 +278,8 @@ void ModelMmu::forget_links(const Invalidation& invalidation, Space& space) {
   for (unsigned level = decoder_.first_level; level < 3; ++level) {
     const u64 span = decoder_.span(level);
     for (auto& [base, links] : space.links[level]) {
-      if (!invalidation.all && !names_address_in(invalidation.va, invalidation.size,
-                                                 invalidation.stride, base, span))
+      if (!invalidation.all &&
+          !names_address_in(invalidation.va, invalidation.size, invalidation.stride, base, span))
         continue;
       const std::vector<u64> candidates = links;
       for (const u64 table : candidates) {
@@ -281,7 +291,8 @@ void ModelMmu::forget_links(const Invalidation& invalidation, Space& space) {
         }
         if (live) continue;
         std::erase(links, table);
-        if (memory_.is_table(table)) std::erase(table_at(table).positions, Position{&space, level + 1, base});
+        if (memory_.is_table(table))
+          std::erase(table_at(table).positions, Position{&space, level + 1, base});
       }
     }
     std::erase_if(space.links[level], [](const auto& entry) { return entry.second.empty(); });
@@ -299,7 +310,8 @@ void ModelMmu::forget_leaves(const Invalidation& invalidation, Space& space) {
       const u64 base = it->first;
       if (!invalidation.all) {
         if (base > invalidation.va + (invalidation.size - 1)) break;
-        if (!names_address_in(invalidation.va, invalidation.size, invalidation.stride, base, span)) {
+        if (!names_address_in(invalidation.va, invalidation.size, invalidation.stride, base,
+                              span)) {
           ++it;
           continue;
         }
@@ -307,9 +319,10 @@ void ModelMmu::forget_leaves(const Invalidation& invalidation, Space& space) {
       const std::vector<Leaf> live = walkable_leaves(space, level, base);
       std::erase_if(it->second, [&](const Leaf& leaf) {
         // By address, an invalidation also names global entries; by ASID alone, it does not.
-        const bool named = invalidation.reach == Reach::all_asids
-                               ? true
-                               : (invalidation.all ? its_own && !leaf.global : its_own || leaf.global);
+        const bool named =
+            invalidation.reach == Reach::all_asids
+                ? true
+                : (invalidation.all ? its_own && !leaf.global : its_own || leaf.global);
         return named && std::find(live.begin(), live.end(), leaf) == live.end();
       });
       it = it->second.empty() ? leaves.erase(it) : std::next(it);
@@ -325,7 +338,8 @@ std::vector<u64> ModelMmu::parents(const Space& space, unsigned level, u64 base)
   return found == links.end() ? std::vector<u64>{} : found->second;
 }
 
-/// The leaves of `level` that a walk for `base` may find now, also as a member of a contiguous group.
+/// The leaves of `level` that a walk for `base` may find now, also as a member of a contiguous
+/// group.
 std::vector<Leaf> ModelMmu::walkable_leaves(const Space& space, unsigned level, u64 base) {
   std::vector<Leaf> found;
   const unsigned index =

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
-/// A model MMU with a suspicious TLB: the judge of everything that changes page tables. It shares no code
-/// with what it judges; how entries are decoded it learns from a Decoder, written from the manual.
+/// A model MMU with a suspicious TLB: the judge of everything that changes page tables. It shares
+/// no code with what it judges; how entries are decoded it learns from a Decoder, written from the
+/// manual.
 ///
-/// A real TLB may cache whatever a walk could have read, at any moment, for any address, and keep it
-/// until an invalidation completes. This one caches all of it, always: at each point where it looks (every
-/// TLB operation, every table freed, every question) it compares all tables it can reach with what it saw
-/// last, and takes in every leaf and every link that is new, also through links that are gone from
-/// memory but not yet from the TLB. What it holds is thus what a real TLB might hold, and it reports:
-/// entries that no TLB may hold together, frames freed too soon, and orders that do not hold.
+/// A real TLB may cache whatever a walk could have read, at any moment, for any address, and keep
+/// it until an invalidation completes. This one caches all of it, always: at each point where it
+/// looks (every TLB operation, every table freed, every question) it compares all tables it can
+/// reach with what it saw last, and takes in every leaf and every link that is new, also through
+/// links that are gone from memory but not yet from the TLB. What it holds is thus what a real TLB
+/// might hold, and it reports: entries that no TLB may hold together, frames freed too soon, and
+/// orders that do not hold.
 ///
-/// Simplifications: it looks only at those points, so an entry written and overwritten in between is not
-/// seen; hardware does not set access flags here.
+/// Simplifications: it looks only at those points, so an entry written and overwritten in between
+/// is not seen; hardware does not set access flags here.
 #pragma once
 
 #include <array>
@@ -52,9 +54,9 @@ class Decoder {
   virtual Decoded decode(unsigned level, u64 raw) const = 0;
 
   unsigned first_level = 0;
-  unsigned index_bits = 9;       // of each table but the root
-  unsigned root_bits = 9;        // of the root
-  bool high = false;             // the half that ends at 2^64, or the one that starts at 0
+  unsigned index_bits = 9;  // of each table but the root
+  unsigned root_bits = 9;   // of the root
+  bool high = false;        // the half that ends at 2^64, or the one that starts at 0
   std::array<unsigned, 4> group{1, 1, 1, 1};  // contiguous entries at each level
 
   u64 span(unsigned level) const { return u64{4096} << index_bits * (3 - level); }
@@ -68,15 +70,15 @@ class Decoder {
 
 /// What can be wrong.
 enum class Fault : u8 {
-  reserved_encoding,       // an entry that the manual forbids
-  conflicting_leaves,      // two translations of one address that differ in more than rights: no BBM
-  conflicting_links,       // two tables at one place, so that a walk may take either
-  broken_group,            // the contiguous bit on entries that are not a proper group
-  table_reachable,         // a table was freed that a TLB may still walk to
-  table_shared,            // one table is linked in two places
+  reserved_encoding,   // an entry that the manual forbids
+  conflicting_leaves,  // two translations of one address that differ in more than rights: no BBM
+  conflicting_links,   // two tables at one place, so that a walk may take either
+  broken_group,        // the contiguous bit on entries that are not a proper group
+  table_reachable,     // a table was freed that a TLB may still walk to
+  table_shared,        // one table is linked in two places
   invalidated_unpublished,  // a TLBI before the store that it is for was visible to walkers
-  never_published,         // an operation ended before its stores were visible
-  never_finished,          // an operation ended before its TLBIs were complete
+  never_published,          // an operation ended before its stores were visible
+  never_finished,           // an operation ended before its TLBIs were complete
 };
 const char* name_of(Fault fault);
 
@@ -126,7 +128,8 @@ class ModelMmu {
   /// The same for one that promised less: it leaves stores that somebody will publish later.
   void end_deferred_operation();
 
-  /// How many tables a walk may reach, the roots among them, also through links that are only cached.
+  /// How many tables a walk may reach, the roots among them, also through links that are only
+  /// cached.
   usize reachable_tables();
 
   const std::vector<Report>& reports() const { return reports_; }
@@ -162,7 +165,7 @@ class ModelMmu {
   void look();
   void look_at(Table& table);
   void place_table(u64 table, const Position& position);
-    void cache_entry(const Position& position, u64 table, unsigned index);
+  void cache_entry(const Position& position, u64 table, unsigned index);
   void cache_link(const Position& position, unsigned index, u64 next);
   void cache_leaf(Space& space, u64 base, const Leaf& leaf);
   void check_conflicts(Space& space, u64 base, const Leaf& leaf);

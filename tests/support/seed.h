@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The seed of the random tests: fresh in each run and printed, so that a failure can be repeated with
-/// MERIDIAN_SEED=<the number> in the environment.
+/// The seed of the random tests: fresh in each run and printed, so that a failure can be repeated
+/// with MERIDIAN_SEED=<the number> in the environment.
 #pragma once
 
 #include <cstdio>

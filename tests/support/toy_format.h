@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// A translation-table format that no CPU has, to show that the paging engine knows none. Tables have 16
-/// entries, so that small address spaces have many of them; each bit lies somewhere else than on Arm, some
-/// mean the opposite, and a valid entry carries its level, so that an engine which asks about the wrong
-/// level is caught. Four levels make 256 MiB, three make 16 MiB.
+/// A translation-table format that no CPU has, to show that the paging engine knows none. Tables
+/// have 16 entries, so that small address spaces have many of them; each bit lies somewhere else
+/// than on Arm, some mean the opposite, and a valid entry carries its level, so that an engine
+/// which asks about the wrong level is caught. Four levels make 256 MiB, three make 16 MiB.
 ///
 ///   63 valid   62 leaf   48 contiguous   47 private (not global)   46 accessed   45:44 memory type
 ///   42 no execute   41 write   40 user   35:4 frame number   3:0 8 + level
@@ -20,7 +20,9 @@ class Entry {
   constexpr Entry() = default;
   constexpr explicit Entry(u64 raw) : raw_(raw) {}
 
-  static constexpr Entry table(Frame next) { return Entry(Valid::kSet | Output::encode(next.number())); }
+  static constexpr Entry table(Frame next) {
+    return Entry(Valid::kSet | Output::encode(next.number()));
+  }
   static constexpr Entry leaf(Level level, Frame frame, Attributes wanted) {
     CHECK(is_aligned(frame.number(), u64{1} << kIndexBits * (3 - number_of(level))));
     return Entry(Valid::kSet | Leaf::kSet | Contiguous::encode(wanted.contiguous) |
@@ -69,8 +71,8 @@ class Entry {
   u64 raw_ = 0;
 };
 
-/// A half of `levels` levels. Leaves are 4 KiB, 64 KiB and, if there are four levels, 1 MiB; four pages
-/// or two 64 KiB blocks may be contiguous.
+/// A half of `levels` levels. Leaves are 4 KiB, 64 KiB and, if there are four levels, 1 MiB; four
+/// pages or two 64 KiB blocks may be contiguous.
 class Geometry {
  public:
   constexpr Geometry(bool high, unsigned levels) : high_(high), levels_(levels) {}

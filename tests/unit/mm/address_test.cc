@@ -13,10 +13,14 @@ namespace {
 
 // Addresses of different kinds do not mix, and none comes from an integer by itself.
 static_assert(!std::is_convertible_v<u64, VirtAddr> && !std::is_convertible_v<VirtAddr, u64>);
-static_assert(!std::is_convertible_v<PhysAddr, VirtAddr> && !std::is_convertible_v<UserAddr, VirtAddr>);
-static_assert(!std::is_constructible_v<VirtAddr, PhysAddr> && !std::is_constructible_v<Frame, VirtAddr>);
+static_assert(!std::is_convertible_v<PhysAddr, VirtAddr> &&
+              !std::is_convertible_v<UserAddr, VirtAddr>);
+static_assert(!std::is_constructible_v<VirtAddr, PhysAddr> &&
+              !std::is_constructible_v<Frame, VirtAddr>);
 template <typename A, typename B>
-concept Subtractable = requires(A a, B b) { a - b; };
+concept Subtractable = requires(A a, B b) {
+  a - b;
+};
 static_assert(Subtractable<VirtAddr, VirtAddr> && !Subtractable<VirtAddr, PhysAddr>);
 static_assert(std::is_same_v<decltype(VirtAddr() - VirtAddr()), u64>, "a difference is a size");
 static_assert(sizeof(VirtAddr) == 8 && sizeof(Frame) == 8);

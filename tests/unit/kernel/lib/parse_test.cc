@@ -27,11 +27,34 @@ TEST(ParseNumber, ReadsThreeBases) {
 
 TEST(ParseNumber, RefusesEverythingElse) {
   const std::string_view bad[] = {
-      "",       " ",    "1 ",   " 1",   "+1",   "-1",  "0x",   "0b",  "0b2", "0xg", "x10", "1.0",
-      "1e3",    "_1",   "'1",   "0x_1", "12a",  "abc", "0b",   "0x-1", "1,000",
-      "18446744073709551616", "0x10000000000000000", "99999999999999999999999999999",
+      "",
+      " ",
+      "1 ",
+      " 1",
+      "+1",
+      "-1",
+      "0x",
+      "0b",
+      "0b2",
+      "0xg",
+      "x10",
+      "1.0",
+      "1e3",
+      "_1",
+      "'1",
+      "0x_1",
+      "12a",
+      "abc",
+      "0b",
+      "0x-1",
+      "1,000",
+      "18446744073709551616",
+      "0x10000000000000000",
+      "99999999999999999999999999999",
       "0b10000000000000000000000000000000000000000000000000000000000000000",
-      std::string_view("1\0", 2), "\xff", "１"};
+      std::string_view("1\0", 2),
+      "\xff",
+      "１"};
   for (const std::string_view text : bad) {
     count_bad_input("parse_number");
     const Result<u64> result = parse_number(text);
@@ -57,9 +80,25 @@ TEST(ParseSize, KnowsBinaryUnits) {
 }
 
 TEST(ParseSize, RefusesWhatIsNone) {
-  const std::string_view bad[] = {"",    "K",     "1P",  "1Ki",        "1KK",      "1 K", "-1K", "1iB",
-                                  "1BK", "1.5G",  "M1",  "16777216T",  "0x40000000000000K", "1kib",
-                                  "K1",  "1KiBB", "1GB ", "18446744073709551615K", "0xK"};
+  const std::string_view bad[] = {"",
+                                  "K",
+                                  "1P",
+                                  "1Ki",
+                                  "1KK",
+                                  "1 K",
+                                  "-1K",
+                                  "1iB",
+                                  "1BK",
+                                  "1.5G",
+                                  "M1",
+                                  "16777216T",
+                                  "0x40000000000000K",
+                                  "1kib",
+                                  "K1",
+                                  "1KiBB",
+                                  "1GB ",
+                                  "18446744073709551615K",
+                                  "0xK"};
   for (const std::string_view text : bad) {
     count_bad_input("parse_size");
     const Result<u64> result = parse_size(text);
@@ -71,13 +110,16 @@ TEST(ParseSize, RefusesWhatIsNone) {
 /// A POSIX extended regular expression that must match a whole text; the groups it found.
 class Pattern {
  public:
-  explicit Pattern(const char* expression) { EXPECT_EQ(regcomp(&regex_, expression, REG_EXTENDED), 0); }
+  explicit Pattern(const char* expression) {
+    EXPECT_EQ(regcomp(&regex_, expression, REG_EXTENDED), 0);
+  }
   ~Pattern() { regfree(&regex_); }
   bool matches(const std::string& text) {
     regmatch_t found[4];
     if (regexec(&regex_, text.c_str(), 4, found, 0) != 0) return false;
     for (int i = 0; i < 4; ++i)
-      group[i] = found[i].rm_so < 0 ? "" : text.substr(found[i].rm_so, found[i].rm_eo - found[i].rm_so);
+      group[i] =
+          found[i].rm_so < 0 ? "" : text.substr(found[i].rm_so, found[i].rm_eo - found[i].rm_so);
     return true;
   }
   std::string group[4];

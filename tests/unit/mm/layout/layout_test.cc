@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Layouts: the arm64 one has Linux 6.1's own addresses, and what does not tile the space is refused.
+/// Layouts: the arm64 one has Linux 6.1's own addresses, and what does not tile the space is
+/// refused.
 #include "mm/layout/layout.h"
 
 #include <gtest/gtest.h>
@@ -13,7 +14,8 @@ constexpr u64 kTop = ~u64{0};
 
 // What must not compile as a layout, each a small change to one that does.
 template <usize N>
-consteval bool tiles(const Region (&regions)[N], unsigned user_bits = 48, unsigned kernel_bits = 48) {
+consteval bool tiles(const Region (&regions)[N], unsigned user_bits = 48,
+                     unsigned kernel_bits = 48) {
   return tiles_the_space({"test", user_bits, kernel_bits, 0, regions});
 }
 constexpr Region kUser{0, 0x0000'ffff'ffff'ffff, RegionKind::user, "user"};
@@ -23,7 +25,8 @@ constexpr Region kAll[] = {kUser, kHole, kHigh};
 static_assert(tiles(kAll));
 constexpr Region kGap[] = {kUser, kHole, {0xffff'0000'0000'1000, kTop, RegionKind::vmalloc, ""}};
 static_assert(!tiles(kGap));
-constexpr Region kOverlap[] = {kUser, kHole, {0xfffe'ffff'ffff'f000, kTop, RegionKind::vmalloc, ""}};
+constexpr Region kOverlap[] = {
+    kUser, kHole, {0xfffe'ffff'ffff'f000, kTop, RegionKind::vmalloc, ""}};
 static_assert(!tiles(kOverlap));
 constexpr Region kShort[] = {kUser, kHole};
 static_assert(!tiles(kShort));
@@ -33,7 +36,8 @@ constexpr Region kOddPage[] = {{0, 0xfff, RegionKind::user, ""},
                                kHole,
                                kHigh};
 static_assert(!tiles(kOddPage));
-constexpr Region kBackwards[] = {kUser, {0x0001'0000'0000'0000, 0x1000, RegionKind::hole, ""}, kHigh};
+constexpr Region kBackwards[] = {
+    kUser, {0x0001'0000'0000'0000, 0x1000, RegionKind::hole, ""}, kHigh};
 static_assert(!tiles(kBackwards));
 static_assert(!tiles(kAll, 47, 48), "the user half is larger than its TxSZ allows");
 static_assert(!tiles(kAll, 48, 47), "the kernel half too");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Edge addresses times edge sizes times edge frames, into every entrance of the mapper: what is not a
-/// range of whole pages in the half gets the error that names it, and nothing changes.
+/// Edge addresses times edge sizes times edge frames, into every entrance of the mapper: what is
+/// not a range of whole pages in the half gets the error that names it, and nothing changes.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,7 +15,8 @@ namespace {
 /// Every power of two, its neighbours by a byte and by a page, and its complement.
 std::vector<u64> edges() {
   std::vector<u64> all{0};
-  for (unsigned bit : {0, 3, 11, 12, 13, 16, 20, 21, 25, 30, 38, 39, 40, 46, 47, 48, 49, 55, 56, 63})
+  for (unsigned bit :
+       {0, 3, 11, 12, 13, 16, 20, 21, 25, 30, 38, 39, 40, 46, 47, 48, 49, 55, 56, 63})
     for (const u64 off : {u64{0}, u64{1}, ~u64{0}, 4_KiB, 0 - 4_KiB})
       for (const bool complement : {false, true}) {
         const u64 value = (u64{1} << bit) + off;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Several CPUs in one shared space, each in its own pages: they race for the tables above them, and
-/// exactly one table is linked at each place.
+/// Several CPUs in one shared space, each in its own pages: they race for the tables above them,
+/// and exactly one table is linked at each place.
 #include <gtest/gtest.h>
 
 #include <barrier>
@@ -16,7 +16,8 @@ namespace {
 
 using Entry = arch::Vmsa::Entry;
 
-/// The arena behind a lock, and a moment's pause after each allocation, in which others link theirs.
+/// The arena behind a lock, and a moment's pause after each allocation, in which others link
+/// theirs.
 class LockedTables {
  public:
   explicit LockedTables(usize capacity) : tables_(capacity) {}

@@ -88,7 +88,8 @@ TEST(Dump, ScatteredFramesCanBeToldApart) {
   EXPECT_EQ(runs[1].first, frame(0x8000));
 }
 
-/// A part that begins and ends inside blocks shows the part only, with the frames that belong to it.
+/// A part that begins and ends inside blocks shows the part only, with the frames that belong to
+/// it.
 TEST(Dump, BlocksAreCutToThePartAskedFor) {
   Arm machine;
   ASSERT_TRUE(machine.mapper.map(range(kHalf, 2_GiB), frame(4_GiB), kKernelData));
@@ -97,9 +98,9 @@ TEST(Dump, BlocksAreCutToThePartAskedFor) {
   EXPECT_EQ(runs[0].first, frame(4_GiB + 12_KiB));
   expect_lines(runs_of(machine, range(kHalf + 1_GiB + 4_KiB, 4_KiB)),
                {{1_GiB + 4_KiB, 4_KiB, Level::L1, Kind::leaf}});
-  expect_lines(runs_of(machine, range(kHalf + 2_GiB - 4_KiB, 8_KiB)),
-               {{2_GiB - 4_KiB, 4_KiB, Level::L1, Kind::leaf},
-                {2_GiB, 4_KiB, Level::L1, Kind::invalid}});
+  expect_lines(
+      runs_of(machine, range(kHalf + 2_GiB - 4_KiB, 8_KiB)),
+      {{2_GiB - 4_KiB, 4_KiB, Level::L1, Kind::leaf}, {2_GiB, 4_KiB, Level::L1, Kind::invalid}});
 }
 
 TEST(Dump, ThePartMustBeOfThisHalf) {

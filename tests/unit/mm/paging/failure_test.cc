@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Running out of frames: every allocation of every shape of request fails in turn, and leaves no trace.
+/// Running out of frames: every allocation of every shape of request fails in turn, and leaves no
+/// trace.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -13,8 +14,8 @@ namespace {
 VirtRange range(u64 start, u64 size) { return {VirtAddr(start), size}; }
 Frame frame(u64 pa) { return Frame(PhysAddr(pa)); }
 
-/// Two pages, one either side of a 512 GiB boundary, need six tables below the root, so the request can
-/// run out of frames in six places. Whichever it is, it leaves no trace.
+/// Two pages, one either side of a 512 GiB boundary, need six tables below the root, so the request
+/// can run out of frames in six places. Whichever it is, it leaves no trace.
 TEST(Failure, RunningOutOfFramesAnywhereLeavesNoTrace) {
   constexpr usize kEnough = 7;  // the root, then L1, L2 and L3 on each side
   const u64 start = ArmKernel::kBase + 512_GiB - 4_KiB;
@@ -64,16 +65,17 @@ class FailingMachine : public Machine<ToyKernel, kSharing> {
   u64 injected_ = 0;
 };
 
-/// Requests of each size and alignment around a 1 MiB boundary, into a space that is empty, or that has
-/// some of the tables already.
+/// Requests of each size and alignment around a 1 MiB boundary, into a space that is empty, or that
+/// has some of the tables already.
 template <Sharing kSharing>
 void map_fails_everywhere() {
   const u64 boundary = ToyKernel::kBase + 1_MiB;
   for (u64 before = 0; before <= 160_KiB; before += 4_KiB)
-    for (u64 size = 4_KiB; size <= 900_KiB; size += 20_KiB) {
+    for (u64 size = 4_KiB; size <= 900_KiB; size += 16_KiB) {
       FailingMachine<kSharing> machine(30);
       const VirtRange wanted = range(boundary - before, size);
-      machine.with_every_failure([&] { return machine.mapper.map(wanted, frame(4_KiB), kKernelData); });
+      machine.with_every_failure(
+          [&] { return machine.mapper.map(wanted, frame(4_KiB), kKernelData); });
       machine.mapper.unmap(wanted).flush();
       if (testing::Test::HasFatalFailure()) return;
       machine.expect_clean();

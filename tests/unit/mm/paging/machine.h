@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// A machine for the paging tests: table memory, the model MMU that watches it, and a mapper, once for
-/// each format and each way of sharing.
+/// A machine for the paging tests: table memory, the model MMU that watches it, and a mapper, once
+/// for each format and each way of sharing.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,7 +14,8 @@
 
 namespace meridian {
 
-/// The high half of a 48-bit Arm space: four levels, leaves of 1 GiB, 2 MiB and 4 KiB, groups of 16.
+/// The high half of a 48-bit Arm space: four levels, leaves of 1 GiB, 2 MiB and 4 KiB, groups
+/// of 16.
 struct ArmKernel {
   using Format = arch::Vmsa;
   static constexpr bool kHigh = true;

@@ -14,8 +14,8 @@ constexpr u64 kHalf = ArmKernel::kBase;
 VirtRange range(u64 start, u64 size) { return {VirtAddr(start), size}; }
 Frame frame(u64 pa) { return Frame(PhysAddr(pa)); }
 
-/// The whole way down for one page of kernel text, word for word. Tables come from 0x4321'0000 on, the
-/// root first; a link is the table's address with bits 1:0 set.
+/// The whole way down for one page of kernel text, word for word. Tables come from 0x4321'0000 on,
+/// the root first; a link is the table's address with bits 1:0 set.
 TEST(Map, OnePageIsOneDescriptorBelowThreeLinks) {
   Arm machine;
   ASSERT_TRUE(machine.mapper.map(range(kHalf + 0x2000, 4_KiB), frame(0x4008'0000), kKernelText));
@@ -60,7 +60,8 @@ TEST(Map, LeavesAreAsLargeAsTheyFit) {
 }
 
 TEST(Map, NoLeafIsLargerThanAllowed) {
-  for (const auto& [largest, level] : {std::pair{Level::L1, 1u}, {Level::L2, 2u}, {Level::L3, 3u}}) {
+  for (const auto& [largest, level] :
+       {std::pair{Level::L1, 1u}, {Level::L2, 2u}, {Level::L3, 3u}}) {
     Toy machine;
     const u64 start = ToyKernel::kBase;
     const MapOptions options{.largest = largest};
@@ -153,8 +154,8 @@ TEST(Map, AnotherFormatsLeavesAreUsedTheSameWay) {
   }
 }
 
-/// The walk of a small half starts further down, and its root may be short: 25 bits are an L2 root with
-/// 16 entries.
+/// The walk of a small half starts further down, and its root may be short: 25 bits are an L2 root
+/// with 16 entries.
 TEST(Map, SmallHalvesHaveFewerLevels) {
   using Format = arch::Vmsa;
   const Format::Geometry geometry(arch::Half::low, 25);
@@ -205,14 +206,15 @@ TEST(Map, EveryAttributeReachesTheDescriptor) {
   every_attribute_reaches_the_descriptor<ToyUser>();
 }
 
-/// Sixteen frames in a row and aligned become a group, whichever call brings them; the others stay alone.
+/// Sixteen frames in a row and aligned become a group, whichever call brings them; the others stay
+/// alone.
 TEST(MapPages, RunsOfFramesAmongScatteredOnesAreFound) {
   std::vector<Frame> frames;
-  for (u64 i = 0; i < 16; ++i) frames.push_back(frame(0x4000'0000 + i * 4_KiB));   // a group
-  for (u64 i = 0; i < 16; ++i) frames.push_back(frame(0x5000'1000 + i * 4_KiB));   // misaligned
+  for (u64 i = 0; i < 16; ++i) frames.push_back(frame(0x4000'0000 + i * 4_KiB));  // a group
+  for (u64 i = 0; i < 16; ++i) frames.push_back(frame(0x5000'1000 + i * 4_KiB));  // misaligned
   for (u64 i = 0; i < 16; ++i) frames.push_back(frame(0x6000'0000 + (i ^ 1) * 4_KiB));  // shuffled
-  for (u64 i = 0; i < 16; ++i) frames.push_back(frame(0x7000'0000 + i * 4_KiB));   // a group
-  for (u64 i = 0; i < 9; ++i) frames.push_back(frame(0x7100'0000 + i * 4_KiB));    // cut off
+  for (u64 i = 0; i < 16; ++i) frames.push_back(frame(0x7000'0000 + i * 4_KiB));        // a group
+  for (u64 i = 0; i < 9; ++i) frames.push_back(frame(0x7100'0000 + i * 4_KiB));         // cut off
   Arm machine;
   ASSERT_TRUE(machine.mapper.map_pages(VirtAddr(kHalf), frames, kKernelData));
   machine.expect_clean();
@@ -248,7 +250,8 @@ TEST(MapPages, CrossesTables) {
   machine.expect_faults(start + 1100 * 4_KiB);
 }
 
-/// One page is taken somewhere in the way of each of these; the error names it and nothing has changed.
+/// One page is taken somewhere in the way of each of these; the error names it and nothing has
+/// changed.
 TEST(Map, WhatIsMappedAlreadyIsNamedAndStays) {
   const u64 taken = kHalf + 1_GiB + 4_MiB + 12_KiB;
   const VirtRange requests[] = {range(taken, 4_KiB), range(taken - 4_KiB, 12_KiB),
@@ -316,7 +319,8 @@ TEST(Map, FramesBeyondTheFormatAreTooLarge) {
   machine.expect_faults(beside);
 }
 
-/// In a space that several CPUs share, a block must not take the place of a table, even an empty one.
+/// In a space that several CPUs share, a block must not take the place of a table, even an empty
+/// one.
 TEST(Map, ATableThatStaysIsUsedAgain) {
   Machine<ArmKernel, Sharing::shared> machine;
   ASSERT_TRUE(machine.mapper.map(range(kHalf, 4_KiB), frame(0x1000), kKernelData));
@@ -337,7 +341,8 @@ TEST(Translate, TellsTheByteItsRightsAndItsLeaf) {
     u64 offset;
     Level level;
     u64 size;
-  } expected[] = {{0x1234'5678, Level::L1, 1_GiB}, {1_GiB + 0x12345, Level::L2, 2_MiB},
+  } expected[] = {{0x1234'5678, Level::L1, 1_GiB},
+                  {1_GiB + 0x12345, Level::L2, 2_MiB},
                   {1_GiB + 2_MiB + 0x123, Level::L3, 4_KiB}};
   for (const auto& e : expected) {
     const Translation found = machine.mapper.translate(VirtAddr(kHalf + e.offset)).take();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The judge is judged: each thing that the model MMU must report is done here on purpose, by hand or by
-/// the engine with a TLB that has one flaw, and the sound twin of each is not reported.
+/// The judge is judged: each thing that the model MMU must report is done here on purpose, by hand
+/// or by the engine with a TLB that has one flaw, and the sound twin of each is not reported.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -32,16 +32,27 @@ class FlawedTlb {
  public:
   explicit FlawedTlb(model::ModelTlb tlb) : tlb_(tlb) {}
   void publish() {
-    if (the_flaw != Flaw::no_publish && the_flaw != Flaw::publish_after_invalidation) tlb_.publish();
+    if (the_flaw != Flaw::no_publish && the_flaw != Flaw::publish_after_invalidation)
+      tlb_.publish();
   }
   void invalidate(VirtAddr va, u64 size, u64 stride, TlbScope scope) {
     switch (the_flaw) {
-      case Flaw::no_invalidation: return;
-      case Flaw::leaf_only_always: scope = TlbScope::leaf_only; break;
-      case Flaw::wrong_page: va = va + kPageSize; break;
-      case Flaw::first_page_only: size = kPageSize; break;
-      case Flaw::too_wide_stride: stride *= 2; break;
-      default: break;
+      case Flaw::no_invalidation:
+        return;
+      case Flaw::leaf_only_always:
+        scope = TlbScope::leaf_only;
+        break;
+      case Flaw::wrong_page:
+        va = va + kPageSize;
+        break;
+      case Flaw::first_page_only:
+        size = kPageSize;
+        break;
+      case Flaw::too_wide_stride:
+        stride *= 2;
+        break;
+      default:
+        break;
     }
     tlb_.invalidate(va, size, stride, scope);
     if (the_flaw == Flaw::publish_after_invalidation) tlb_.publish();
@@ -69,7 +80,8 @@ class JudgeTest : public testing::Test {
   void TearDown() override { the_flaw = Flaw::none; }
 };
 
-/// Runs `work` on a sound machine, which must be clean, and on one with the flaw, which must be told.
+/// Runs `work` on a sound machine, which must be clean, and on one with the flaw, which must be
+/// told.
 template <typename M, typename Work>
 void expect_told(Flaw flaw, Fault fault, Work&& work) {
   {
@@ -117,7 +129,8 @@ TEST_F(JudgeTest, ATableFreedTooSoonIsTold) {
     });
 }
 
-/// Whatever was wrong with the invalidation, some page can still be reached; the sound twin's cannot.
+/// Whatever was wrong with the invalidation, some page can still be reached; the sound twin's
+/// cannot.
 TEST_F(JudgeTest, APageThatCanStillBeReachedIsSeen) {
   for (const Flaw flaw : {Flaw::none, Flaw::no_invalidation, Flaw::no_finish, Flaw::wrong_page,
                           Flaw::first_page_only, Flaw::too_wide_stride}) {
@@ -145,7 +158,8 @@ TEST_F(JudgeTest, RightsThatWereOnlyTakenFromMemoryAreSeen) {
   }
 }
 
-/// Each change that needs break-before-make: with the invalidation dropped, the new entry meets the old.
+/// Each change that needs break-before-make: with the invalidation dropped, the new entry meets the
+/// old.
 TEST_F(JudgeTest, AChangeWithoutTheBreakIsTold) {
   using Work = std::function<void(FlawedKernel&)>;
   constexpr u64 kStart = ArmKernel::kBase;
@@ -156,7 +170,9 @@ TEST_F(JudgeTest, AChangeWithoutTheBreakIsTold) {
   const Work works[] = {
       [&](auto& m) { ASSERT_TRUE(m.mapper.protect(range(kStart, 4_KiB), device)); },
       [&](auto& m) { ASSERT_TRUE(m.mapper.protect(range(kStart, 4_KiB), tagged)); },
-      [&](auto& m) { ASSERT_TRUE(m.mapper.replace_page(VirtAddr(kStart), frame(0x9000), kKernelData)); },
+      [&](auto& m) {
+        ASSERT_TRUE(m.mapper.replace_page(VirtAddr(kStart), frame(0x9000), kKernelData));
+      },
       [&](auto& m) { ASSERT_TRUE(m.mapper.split_block(VirtAddr(kStart + 2_MiB), Level::L3)); },
       [&](auto& m) { m.mapper.unmap(range(kStart + 4_KiB, 4_KiB)).flush(); },  // cuts a group
   };
@@ -250,7 +266,8 @@ TEST_F(ByHand, UnmappingWithoutInvalidationAndMappingElsewhereIsAConflict) {
   EXPECT_TRUE(mmu_.has(Fault::conflicting_leaves));
 }
 
-/// Linux's mprotect does it, and it is sound: the same output again, other rights, one invalidation later.
+/// Linux's mprotect does it, and it is sound: the same output again, other rights, one invalidation
+/// later.
 TEST_F(ByHand, ChangingRightsInPlaceIsNoConflict) {
   word(l3_, 7) = kPage | 0x1000;
   mmu_.publish();
@@ -283,8 +300,8 @@ TEST_F(ByHand, ABlockInThePlaceOfATableIsAConflictWithItsPages) {
   EXPECT_TRUE(mmu_.has(Fault::conflicting_leaves));
 }
 
-/// The table is unlinked and the page invalidated, but as a last-level entry only: a walker may still
-/// have the link, and finds what is written into the table afterwards.
+/// The table is unlinked and the page invalidated, but as a last-level entry only: a walker may
+/// still have the link, and finds what is written into the table afterwards.
 TEST_F(ByHand, ALinkOutlivesALastLevelInvalidation) {
   word(l3_, 7) = kPage | 0x1000;
   mmu_.publish();
@@ -378,7 +395,8 @@ TEST_F(ByHand, AMemberOfAGroupComesBack) {
   EXPECT_FALSE(mmu_.outcomes(kAsid, 3 * 4_KiB).is_fault());
 }
 
-/// By address, an invalidation of one ASID spares the others' entries; by ASID alone, the global ones.
+/// By address, an invalidation of one ASID spares the others' entries; by ASID alone, the global
+/// ones.
 TEST_F(ByHand, EntriesAreTaggedWithTheirAsid) {
   const u64 other = tables_.new_root().address().value();
   const u64 other_l2 = tables_.new_root().address().value();
@@ -468,7 +486,8 @@ TEST(Decoder, RightsFollowTheManualsTables) {
 TEST(Decoder, FindsTheFirstLevelFromTheSizeOfTheHalf) {
   const struct {
     unsigned va_bits, first_level, root_bits;
-  } expected[] = {{48, 0, 9}, {47, 0, 8}, {40, 0, 1}, {39, 1, 9}, {32, 1, 2}, {30, 2, 9}, {25, 2, 4}};
+  } expected[] = {{48, 0, 9}, {47, 0, 8}, {40, 0, 1}, {39, 1, 9},
+                  {32, 1, 2}, {30, 2, 9}, {25, 2, 4}};
   for (const auto& e : expected) {
     const model::VmsaDecoder decoder(false, e.va_bits);
     EXPECT_EQ(decoder.first_level, e.first_level);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Changing what is mapped: which changes are made in place, which break before they make, and what is
-/// split for them.
+/// Changing what is mapped: which changes are made in place, which break before they make, and what
+/// is split for them.
 #include <gtest/gtest.h>
 
 #include "machine.h"
@@ -161,7 +161,8 @@ TEST(SplitBlock, ChangesNoTranslation) {
     ASSERT_TRUE(machine.mapper.split_block(VirtAddr(va), level));
     machine.expect_clean();
     EXPECT_EQ(machine.leaf_at(va).level, number_of(level));
-    for (u64 at = 0; at < 1_GiB; at += 2_MiB - 4_KiB) machine.expect_maps(at, 1_GiB + at, kUserData);
+    for (u64 at = 0; at < 1_GiB; at += 2_MiB - 4_KiB)
+      machine.expect_maps(at, 1_GiB + at, kUserData);
     ASSERT_TRUE(machine.mapper.split_block(VirtAddr(va), level)) << "already fine enough";
     EXPECT_EQ(machine.tables.in_use(), 1u + number_of(level) - 1);
   }
@@ -183,7 +184,8 @@ TEST(SplitBlock, BreaksUpTheGroupOfTheBlock) {
 
 TEST(SplitBlock, NeedsAMapping) {
   ArmUser machine;
-  EXPECT_EQ(machine.mapper.split_block(VirtAddr(5), Level::L3).error(), (Error{Errc::not_mapped, 5}));
+  EXPECT_EQ(machine.mapper.split_block(VirtAddr(5), Level::L3).error(),
+            (Error{Errc::not_mapped, 5}));
   EXPECT_EQ(machine.mapper.split_block(VirtAddr(512_GiB), Level::L3).error(),
             (Error{Errc::not_canonical, 512_GiB}));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Random operations against a map of pages, with the model MMU as judge, and with every allocation of
-/// every operation failed in turn before it is let through.
+/// Random operations against a map of pages, with the model MMU as judge, and with every allocation
+/// of every operation failed in turn before it is let through.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -97,8 +97,8 @@ class RandomWork {
     return Frame(PhysAddr(pa));
   }
 
-  /// Does `operation`, first with its first allocation failing, then with its second, and so on until none
-  /// is left to fail. A failure must change nothing at all.
+  /// Does `operation`, first with its first allocation failing, then with its second, and so on
+  /// until none is left to fail. A failure must change nothing at all.
   Result<void> with_every_failure(const std::function<Result<void>()>& operation) {
     const usize words = usize{1} << machine_.decoder.index_bits;
     const std::vector<u64> before = machine_.tables.contents(words);
@@ -283,17 +283,17 @@ class RandomWork {
   void check_dump() {
     auto expected = pages_.begin();
     u64 at = machine_.mapper.half().start().value();
-    machine_.mapper.dump(machine_.mapper.half(), Coalesce::rights_and_frames,
-                         [&](const DumpRun& run) {
-      EXPECT_EQ(run.range.start().value(), at);
-      at += run.range.size();
-      if (run.kind != Kind::leaf) return;
-      for (u64 offset = 0; offset < run.range.size(); offset += 4_KiB, ++expected) {
-        ASSERT_NE(expected, pages_.end());
-        ASSERT_EQ(expected->first, run.range.start().value() + offset);
-        ASSERT_EQ(expected->second.pa, run.first.address().value() + offset);
-      }
-    });
+    machine_.mapper.dump(
+        machine_.mapper.half(), Coalesce::rights_and_frames, [&](const DumpRun& run) {
+          EXPECT_EQ(run.range.start().value(), at);
+          at += run.range.size();
+          if (run.kind != Kind::leaf) return;
+          for (u64 offset = 0; offset < run.range.size(); offset += 4_KiB, ++expected) {
+            ASSERT_NE(expected, pages_.end());
+            ASSERT_EQ(expected->first, run.range.start().value() + offset);
+            ASSERT_EQ(expected->second.pa, run.first.address().value() + offset);
+          }
+        });
     EXPECT_EQ(expected, pages_.end());
     EXPECT_EQ(at, machine_.mapper.half().start().value() + machine_.mapper.half().size());
   }

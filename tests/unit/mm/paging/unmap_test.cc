@@ -158,7 +158,8 @@ TEST(Unmap, RangesThatAreNoneFailACheck) {
   }
 }
 
-/// One page out of a 1 GiB block in a group of its own: two splits, and everything else stays mapped.
+/// One page out of a 1 GiB block in a group of its own: two splits, and everything else stays
+/// mapped.
 TEST(SplitAndUnmap, CutsAsLittleAsItCan) {
   ArmUser machine;
   ASSERT_TRUE(machine.mapper.map(range(1_GiB, 1_GiB), frame(0), kUserData));
@@ -172,15 +173,21 @@ TEST(SplitAndUnmap, CutsAsLittleAsItCan) {
   EXPECT_EQ(machine.tables.in_use(), 3u);
 }
 
-/// Start and end in the same 2 MiB block, in two blocks of one 1 GiB block, in two 1 GiB blocks: the
-/// tables are counted exactly, so one fewer is too few and that many are enough.
+/// Start and end in the same 2 MiB block, in two blocks of one 1 GiB block, in two 1 GiB blocks:
+/// the tables are counted exactly, so one fewer is too few and that many are enough.
 TEST(SplitAndUnmap, TakesNoMoreTablesThanItNeeds) {
   const struct {
     u64 start, end;
     u64 tables;
-  } cuts[] = {{4_KiB, 8_KiB, 2},           {4_KiB, 4_MiB, 2},          {4_KiB, 4_MiB + 4_KiB, 3},
-              {2_MiB, 4_MiB, 1},           {0, 4_KiB, 2},              {4_KiB, 1_GiB, 2},
-              {1_GiB - 4_KiB, 1_GiB + 4_KiB, 4}, {2_MiB, 1_GiB + 4_KiB, 3}, {0, 2_GiB, 0},
+  } cuts[] = {{4_KiB, 8_KiB, 2},
+              {4_KiB, 4_MiB, 2},
+              {4_KiB, 4_MiB + 4_KiB, 3},
+              {2_MiB, 4_MiB, 1},
+              {0, 4_KiB, 2},
+              {4_KiB, 1_GiB, 2},
+              {1_GiB - 4_KiB, 1_GiB + 4_KiB, 4},
+              {2_MiB, 1_GiB + 4_KiB, 3},
+              {0, 2_GiB, 0},
               {1_GiB + 4_KiB, 2_GiB, 2}};
   for (const auto& cut : cuts) {
     SCOPED_TRACE(testing::Message() << std::hex << cut.start << " to " << cut.end);
@@ -217,12 +224,13 @@ TEST(Unmap, LeafFramesAreReleasedAfterTheFlush) {
     EXPECT_TRUE(released.empty());
   }
   machine.expect_clean();
-  const std::vector<FrameRange> expected{{frame(0x1000), 3}, {frame(0x9000), 1}, {frame(2_MiB), 512}};
+  const std::vector<FrameRange> expected{
+      {frame(0x1000), 3}, {frame(0x9000), 1}, {frame(2_MiB), 512}};
   EXPECT_EQ(released, expected);
 }
 
-/// 400 scattered frames are more than a gather holds: it pays early, and at no time is a frame released
-/// that the TLB still knows.
+/// 400 scattered frames are more than a gather holds: it pays early, and at no time is a frame
+/// released that the TLB still knows.
 TEST(Unmap, NoLeafIsReleasedWhileACpuMayUseIt) {
   struct Watch {
     ArmUser machine;
@@ -286,7 +294,8 @@ TEST(UnmapLeaves, TheStrideIsTheSmallestLeafs) {
 TEST(ReleaseTables, FreesAllButTheRoot) {
   ArmUser machine(100);
   for (u64 i = 0; i < 20; ++i)
-    ASSERT_TRUE(machine.mapper.map(range(i * 3_GiB + i * 6_MiB, 2_MiB + 4_KiB), frame(0), kUserData));
+    ASSERT_TRUE(
+        machine.mapper.map(range(i * 3_GiB + i * 6_MiB, 2_MiB + 4_KiB), frame(0), kUserData));
   machine.expect_clean();
   machine.mmu.retire_space(machine.kAsid);
   machine.mapper.release_tables();
@@ -300,7 +309,9 @@ TEST(ReleaseTables, FreesAllButTheRoot) {
 class GatherTest : public testing::Test {
  protected:
   using TheGather = Gather<FakeTables<u64>, RecordingTlb>;
-  static void count(void* context, FrameRange frames) { *static_cast<u64*>(context) += frames.count; }
+  static void count(void* context, FrameRange frames) {
+    *static_cast<u64*>(context) += frames.count;
+  }
 
   TheGather gather() { return TheGather(tables_, RecordingTlb(log_), {count, &released_}); }
 
@@ -324,6 +335,18 @@ TEST_F(GatherTest, NeighboursAreOneRange) {
     owed.invalidate(VirtAddr(0x20'0000), 4_MiB, 2_MiB);
   }
   EXPECT_EQ(log_, "publish 1000+12K/4K 200000+4M/2M finish ");
+}
+
+/// A page inside a block's range: the block's own invalidations name one address in 2 MiB, and need
+/// not be this one.
+TEST_F(GatherTest, ACoarserRangeDoesNotCoverAFinerOne) {
+  {
+    TheGather owed = gather();
+    owed.invalidate(VirtAddr(0x20'0000), 4_MiB, 2_MiB);
+    owed.invalidate(VirtAddr(0x20'3000), 4_KiB, 4_KiB);
+    owed.invalidate(VirtAddr(0x20'3000), 4_KiB, 4_KiB);
+  }
+  EXPECT_EQ(log_, "publish 200000+4M/2M 203000+4K/4K finish ");
 }
 
 TEST_F(GatherTest, ManyRangesBecomeEverything) {
