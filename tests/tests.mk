@@ -32,7 +32,7 @@ UNIT_SOURCES := $(UNIT_TESTS) $(UNIT_KERNEL_SOURCES) $(wildcard tests/support/*.
 # checks itself as in the test image (kernel/lib/self_checks.h).
 UNIT_CXXFLAGS := -std=c++20 -g -Wall -Wextra -Werror -DMERIDIAN_TESTS=1 -I. -Itests/support/fake_arch/include -Itests/support
 
-unit_flags_unit     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+unit_flags_unit     := -O0 -fsanitize=address,undefined -fno-sanitize-recover=all
 unit_flags_coverage := -O0 --coverage
 
 # $(1) is unit or coverage.
