@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Where the machine enters the kernel: what the architecture calls up, and what boot hands over. It
-/// calls nothing else above it.
+/// Where the machine enters the kernel: what the architecture calls up, and what boot hands over.
+/// It calls nothing else above it.
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -14,8 +14,8 @@ struct TrapFrame;
 struct Fault;
 }  // namespace arch
 
-/// What boot found and made before the kernel ran high. Addresses only: it is filled while the image
-/// still runs at its physical address.
+/// What boot found and made before the kernel ran high. Addresses only: it is filled while the
+/// image still runs at its physical address.
 struct BootInfo {
   unsigned entry_level = 0;  // the exception level we were entered at
 
@@ -36,11 +36,12 @@ struct BootInfo {
   u64 tables_used = 0;    // so many of them, from the first on
 };
 
-/// The kernel, from the moment it runs high: identity map gone, interrupts masked, on the boot stack.
+/// The kernel, from the moment it runs high: identity map gone, interrupts masked, on the boot
+/// stack.
 [[noreturn]] void kernel_main(const BootInfo& boot);
 
-// The exceptions (arch/aarch64/trap). Each is called with interrupts masked, on the kernel stack, and may
-// unmask them; what it leaves in the frame is what the interrupted code goes on with.
+// The exceptions (arch/aarch64/trap). Each is called with interrupts masked, on the kernel stack,
+// and may unmask them; what it leaves in the frame is what the interrupted code goes on with.
 
 /// A system call from EL0: the Linux number in x8, arguments in x0 to x5; the result goes to x0.
 void handle_syscall(arch::TrapFrame& frame);

@@ -35,8 +35,8 @@ struct FrameSet {
   u64 size_ = 0;
 };
 
-/// How many free blocks of each order there are: a block is one if all its frames are free and those of
-/// the block twice its size around it are not (or it is of the largest order).
+/// How many free blocks of each order there are: a block is one if all its frames are free and
+/// those of the block twice its size around it are not (or it is of the largest order).
 inline std::array<u64, kMaxOrder + 1> free_blocks(const FrameSet& free) {
   std::array<u64, kMaxOrder + 1> counts{};
   std::vector<u8> whole = free.is_in;  // of the aligned blocks of an order: which are all free
