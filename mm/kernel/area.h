@@ -36,19 +36,34 @@ constexpr bool owns_frames(AreaKind kind) {
 
 enum class AreaState : u8 { free, building, used, lazy };
 
+/// A field that its owner writes while others may look at it: each look finds one whole value.
+template <typename T>
+class Looked {
+ public:
+  constexpr Looked() = default;
+  operator T() const {
+    return value_.load(std::memory_order_relaxed);
+  }  // NOLINT: implicit by design
+  Looked& operator=(T value) {
+    value_.store(value, std::memory_order_relaxed);
+    return *this;
+  }
+
+ private:
+  std::atomic<T> value_{};
+};
+
 template <typename Entry>
 struct Area {
   Area* next;      // in a free list or a lazy list
   u64 start;       // the first mapped address
   Entry* entries;  // small: the entry of that address
-  union {
-    const void* caller;  // used: who asked for it
-    const char* name;    // image
-    Area* next_chain;    // first of a free list in the depot: the next such list
-  };
-  u16 pages;   // small and used: mapped; first of a warm free list: frames in all of the list
-  u16 backed;  // small: the first so many entries have frames of the area's own
-  AreaKind kind;
+  // used: who asked for it, or the name of a part of the image; first of a free list in the depot:
+  // the next such list
+  Looked<const void*> about;
+  Looked<u16> pages;  // small and used: mapped; first of a warm free list: frames in all of it
+  u16 backed;         // small: the first so many entries have frames of the area's own
+  Looked<AreaKind> kind;
   u8 size_class;  // kLargeClass: a LargeArea
   std::atomic<AreaState> state;
 
@@ -82,10 +97,10 @@ template <typename Entry>
 AreaInfo info_of(const Area<Entry>& area, u64 pages) {
   const VirtRange range(VirtAddr(area.start), pages << kPageShift);
   AreaInfo info{.range = range, .kind = area.kind, .caller = nullptr, .name = {}, .phys = {}};
-  if (area.kind == AreaKind::image)
-    info.name = area.name;
+  if (info.kind == AreaKind::image)
+    info.name = static_cast<const char*>(static_cast<const void*>(area.about));
   else
-    info.caller = area.caller;
+    info.caller = area.about;
   return info;
 }
 

@@ -141,7 +141,7 @@ Result<void> LargeAreas<B>::add(VirtRange range, const char* name) {
   area->start = range.start().value();
   area->mapped = range.size() >> kPageShift;
   area->kind = AreaKind::image;
-  area->name = name;
+  area->about = name;
   if (name != nullptr) area->state.store(AreaState::used, std::memory_order_relaxed);
   const bool added = tree_.with([&](Tree& tree) {
     const LargeArea* above = tree.first_ending_after(range.start());

@@ -203,12 +203,15 @@ class SmallAreas {
     u64 warm_total() const;
   };
 
-  /// Whole lists on their way from one CPU to another, chained through next_chain.
+  /// Whole lists on their way from one CPU to another, chained through `about`.
   struct Depot {
     std::array<Area*, kSlotClasses> warm{}, cold{};
     u64 warm_pages = 0;
   };
 
+  static Area* next_list(const Area& first) {
+    return const_cast<Area*>(static_cast<const Area*>(static_cast<const void*>(first.about)));
+  }
   [[gnu::noinline]] Result<Area*> refill(unsigned slot_class, Warmth wanted);
   Area* take_from_depot(unsigned slot_class, Warmth wanted);
   Result<Area*> make_block(unsigned slot_class);
@@ -253,7 +256,7 @@ auto SmallAreas<B>::take_from_depot(unsigned slot_class, Warmth wanted) -> Area*
     Area* list = top;
     if (list == nullptr) return list;
     if (wanted == Warmth::warm) depot.warm_pages -= list->pages;
-    top = list->next_chain;
+    top = next_list(*list);
     return list;
   });
 }
@@ -274,7 +277,7 @@ void SmallAreas<B>::give_cold_list(unsigned slot_class, Area* list) {
     if (mine.is_empty()) return mine.put(list);
   }
   depot_.with([&](Depot& depot) {
-    list->next_chain = depot.cold[slot_class];
+    list->about = depot.cold[slot_class];
     depot.cold[slot_class] = list;
   });
 }
@@ -326,7 +329,7 @@ template <VmallocBacking B>
 bool SmallAreas<B>::keep_in_depot(unsigned slot_class, Area* list, u64 pages) {
   return depot_.with([&](Depot& depot) {
     if (depot.warm_pages + pages > warm_limit_) return false;
-    list->next_chain = depot.warm[slot_class];
+    list->about = depot.warm[slot_class];
     depot.warm[slot_class] = list;
     depot.warm_pages += pages;
     return true;

@@ -155,7 +155,7 @@ template <typename Frames>
 Result<VirtAddr> VmallocCore<B>::try_small(const Request& request, Frames& frames) {
   Area* area = TRY(small_.take(request.slot_class, Frames::kOwn ? Warmth::warm : Warmth::cold));
   area->kind = request.kind;
-  area->caller = request.caller;
+  area->about = request.caller;
   u64 pages = 0;
   if constexpr (Frames::kOwn) pages = frames.wake(*area, request.pages);
   if (pages != request.pages) [[unlikely]]
@@ -194,7 +194,7 @@ Result<VirtAddr> VmallocCore<B>::try_large(const Request& request, Frames& frame
 
   LargeArea* area = taken.value();
   area->kind = request.kind;
-  area->caller = request.caller;
+  area->about = request.caller;
   if (!filled.has_value()) {
     park_large(*area);
     push_lazy(*area, area->mapped);
