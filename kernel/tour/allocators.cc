@@ -24,6 +24,13 @@ bool refused(const Result<T>& result, Errc code) {
   return !result.has_value() && result.error().code == code;
 }
 
+/// True if a block of `order` is refused with exactly this error; if not, it goes back.
+bool refuses_block(unsigned order, Errc code) {
+  const Result<Frame> block = alloc_frames(order, FrameOwner::kernel);
+  if (block.has_value()) free_frames(block.value(), order);
+  return refused(block, code);
+}
+
 /// Writes a number of its own into each frame of a block, then reads them all back: 2^order frames
 /// that were really there, and were really different.
 bool each_frame_is_its_own(Frame first, u64 count) {
@@ -49,7 +56,7 @@ void orders(Evidence& e) {
   }
   e.require(aligned, "each block is aligned to its own size");
   e.require(distinct, "each of its frames holds what was written to it, through the linear map");
-  e.require(refused(alloc_frames(kMaxOrder + 1, FrameOwner::kernel), Errc::too_large),
+  e.require(refuses_block(kMaxOrder + 1, Errc::too_large),
             "order 11 is refused: 4 MiB is the largest contiguous block");
   e.require(free_frame_count() == free_before, "as many frames are free as before");
 }
@@ -133,10 +140,9 @@ void fragmented(Evidence& e) {
   e.show("{} frames free ({}), no two of them neighbours", normal.free,
          Bytes{normal.free << kPageShift});
 
-  e.require(refused(alloc_frames(kMaxOrder, FrameOwner::kernel), Errc::out_of_frames),
+  e.require(refuses_block(kMaxOrder, Errc::out_of_frames),
             "alloc_pages(10), 4 MiB in a row, fails");
-  e.require(refused(alloc_frames(1, FrameOwner::kernel), Errc::out_of_frames),
-            "even two frames in a row are not to be had");
+  e.require(refuses_block(1, Errc::out_of_frames), "even two frames in a row are not to be had");
   const Result<void*> area = vmalloc(kSize);
   if (e.require(area.has_value(), "yet vmalloc(4 MiB) succeeds")) {
     const ListedFrames frames = frames_behind(area.value(), 12);
@@ -152,8 +158,8 @@ void fragmented(Evidence& e) {
     free_frames(block.value(), kMaxOrder);
 }
 
-constexpr int kPairs = 20;  // few, so that a round is short and mostly undisturbed
-constexpr int kRounds = 200;
+constexpr int kPairs = 8;  // few, so that a round is short and mostly undisturbed
+constexpr int kRounds = 400;
 
 /// Counter ticks that a round of calls of `once` took, if that is fewer than `fewest`.
 template <typename Once>
@@ -163,29 +169,45 @@ void keep_fewest(u64& fewest, Once once) {
   fewest = std::min(fewest, arch::counter() - start);
 }
 
+/// What a pair of calls costs, in ticks for kPairs of them.
+struct Prices {
+  u64 kmalloc = ~u64{0}, vmalloc = ~u64{0};
+  bool complete = true;  // no call failed
+};
+
 /// The rounds alternate, and only the fastest one counts of each: whatever disturbs this machine
 /// from outside makes some rounds slower, and none faster.
-void prices(Evidence& e) {
-  bool complete = true;
-  u64 kmalloc_ticks = ~u64{0}, vmalloc_ticks = ~u64{0};
+Prices prices_of(usize size) {
+  Prices prices;
   for (int round = 0; round < kRounds; ++round) {
-    keep_fewest(kmalloc_ticks, [&] {
-      const Result<void*> object = kmalloc(kPageSize);
-      complete &= object.has_value();
+    keep_fewest(prices.kmalloc, [&] {
+      const Result<void*> object = kmalloc(size);
+      prices.complete &= object.has_value();
       if (object.has_value()) kfree(object.value());
     });
-    keep_fewest(vmalloc_ticks, [&] {
-      const Result<void*> area = vmalloc(kPageSize);
-      complete &= area.has_value();
+    keep_fewest(prices.vmalloc, [&] {
+      const Result<void*> area = vmalloc(size);
+      prices.complete &= area.has_value();
       if (area.has_value()) vfree(area.value());
     });
   }
+  return prices;
+}
+
+Prices show_prices(Evidence& e, usize size) {
+  const Prices prices = prices_of(size);
   const u64 ns_per_tick = 1'000'000'000 / arch::counter_frequency();
-  e.show("one page and back, the fastest of {} rounds of {}: kmalloc {} ns, vmalloc {} ns", kRounds,
-         kPairs, kmalloc_ticks * ns_per_tick / kPairs, vmalloc_ticks * ns_per_tick / kPairs);
-  e.show("(with ICOUNT=1 a ns is an instruction)");
-  e.require(complete, "every call succeeded");
-  e.require(kmalloc_ticks < vmalloc_ticks, "kmalloc costs less: it maps nothing");
+  e.show("{:>4} and back: kmalloc {:>5} ns, vmalloc {:>5} ns", Bytes{size},
+         prices.kmalloc * ns_per_tick / kPairs, prices.vmalloc * ns_per_tick / kPairs);
+  e.require(prices.complete, "every call succeeded");
+  return prices;
+}
+
+void kmalloc_is_faster(Evidence& e) {
+  e.show("the fastest of {} rounds of {}; with ICOUNT=1 a ns is an instruction", kRounds, kPairs);
+  show_prices(e, kPageSize);
+  const Prices largest = show_prices(e, kMaxKmalloc);
+  e.require(largest.kmalloc < largest.vmalloc, "kmalloc costs less: it maps nothing");
   e.show("malloc, user memory that gets its frames when touched, comes with demand paging");
 }
 
@@ -248,7 +270,7 @@ constexpr TourStop kStops[] = {
      vmalloc_area},
     {"D4", "When memory is fragmented, contiguous frames run out and vmalloc still works",
      fragmented},
-    {"D5", "kmalloc is faster than vmalloc", prices},
+    {"D5", "kmalloc is faster than vmalloc", kmalloc_is_faster},
     {"D6", "Zones: DMA is the first 16 MiB, NORMAL the rest of the linear map, HIGHMEM beyond it",
      zones},
 };
