@@ -42,6 +42,7 @@ MAX_RAM = 32 * TIB  # at 64T QEMU itself gives up
 MIN_RAM = 16 * MIB  # less does not hold the image, the device tree and an initrd
 MAX_CPUS = 8
 PLAIN_RAM = 16 * GIB  # more than this is not asked of the host in advance
+GARBAGE = GIB  # how much of each end of RAM holds garbage, under POISON
 
 EXIT_BAD_REQUEST = 2
 EXIT_TIMEOUT = 124  # as timeout(1)
@@ -103,13 +104,15 @@ def host_memory():
 
 
 def garbage_file(length, seed):
-    """A file in memory, of `length` bytes of noise: for RAM that holds what someone else left there.
-    The same seed gives the same noise."""
+    """A file in memory, of `length` bytes: noise at both ends, GARBAGE of it, and zeros between (that
+    much is quickly made, and a kernel starts at the ends). The same seed gives the same noise."""
     block = random.Random(seed).randbytes(MIB)
     descriptor = os.memfd_create("garbage", 0)  # 0: QEMU inherits it
-    for _ in range(length // MIB):
-        os.write(descriptor, block)
     os.ftruncate(descriptor, length)
+    first_end = min(length, GARBAGE)
+    last_start = max(first_end, length - GARBAGE)
+    for start in (*range(0, first_end, MIB), *range(last_start, length, MIB)):
+        os.pwrite(descriptor, block[:length - start], start)
     return f"/proc/self/fd/{descriptor}"
 
 
@@ -186,10 +189,8 @@ class Machine:
 
     def _memory_arguments(self):
         if flag("POISON"):
-            if self.ram > host_memory():
-                raise BadRequest(f"POISON=1 fills all of MEM={size_text(self.ram)}; this computer has less")
             path = garbage_file(self.ram, env("POISON"))
-            backend = f"memory-backend-file,id=ram,size={self.ram},mem-path={path},share=on"
+            backend = f"memory-backend-file,id=ram,size={self.ram},mem-path={path},share=on,reserve=off"
         elif self.ram > min(PLAIN_RAM, host_memory()):
             backend = f"memory-backend-ram,id=ram,size={self.ram},reserve=off"
         else:

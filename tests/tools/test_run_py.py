@@ -98,6 +98,12 @@ def test_poison_fills_ram_with_the_same_garbage_each_time(toy):
     assert first == again != other
 
 
+def test_poison_works_with_more_ram_than_this_computer_has(toy):
+    result = run_py(kernel=toy("STATUS=0"), run="x", poison=1, mem="1T", timeout=60)
+
+    assert result.status == 0 and result.output != "1 0000000000000000\n"
+
+
 @pytest.mark.parametrize("mem, cpu", [("1T", "neoverse-n1"), ("1T", "cortex-a72"), ("1023G", "cortex-a53"),
                                       ("32T", "max")])
 def test_more_ram_than_this_computer_has_is_not_reserved(toy, mem, cpu):
