@@ -5,6 +5,7 @@
 
 #include "kernel/lib/types.h"
 #include "mm/frame.h"
+#include "mm/layout/all.h"
 #include "mm/range.h"
 
 namespace meridian {
@@ -18,6 +19,8 @@ struct Fault;
 /// image still runs at its physical address.
 struct BootInfo {
   unsigned entry_level = 0;  // the exception level we were entered at
+
+  LayoutId layout{};  // what everything below is placed by
 
   PhysRange image_phys;  // all of the image, with bss and boot stack
   VirtAddr image;        // where it runs

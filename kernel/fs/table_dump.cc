@@ -54,6 +54,8 @@ Heading heading_of(RegionKind kind) {
       return {"vmalloc() area", "vmalloc() end"};
     case RegionKind::fixmap:
       return {"Fixmap start", "Fixmap end"};
+    case RegionKind::image:
+      return {"Kernel image start", "Kernel image end"};
     case RegionKind::pci_io:
       return {"PCI I/O start", "PCI I/O end"};
     case RegionKind::pkmap:
@@ -63,6 +65,7 @@ Heading heading_of(RegionKind kind) {
     case RegionKind::user:
     case RegionKind::hole:
     case RegionKind::guard:
+    case RegionKind::unused:
       return {};
   }
   UNREACHABLE();

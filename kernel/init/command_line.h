@@ -9,6 +9,7 @@
 
 #include "kernel/lib/format.h"
 #include "kernel/lib/types.h"
+#include "mm/layout/all.h"
 
 namespace meridian {
 
@@ -16,7 +17,7 @@ namespace meridian {
 struct CommandLine {
   enum class Kernel : u8 { shared, separate };
 
-  std::string_view layout = "arm64";
+  LayoutId layout = LayoutId::arm64;
   Kernel kernel = Kernel::shared;  // is the kernel half in every address space?
   std::optional<u64> linear;       // the linear map covers at most this many bytes
   std::optional<u64> mem;          // RAM beyond this many bytes is not used
@@ -29,9 +30,5 @@ struct CommandLine {
 /// Reads `line`, writing one line of text to `complaints` for each word that is not as it should
 /// be.
 CommandLine parse_command_line(std::string_view line, Writer& complaints);
-
-/// The last value given for `name`, without its quotes; nothing if the word is not there. For the
-/// first instructions of boot: it uses no table and writes nothing.
-std::optional<std::string_view> command_line_value(std::string_view line, std::string_view name);
 
 }  // namespace meridian

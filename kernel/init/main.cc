@@ -34,6 +34,7 @@ const System& the_system() { return system; }
 
 void kernel_main(const BootInfo& boot) {
   system.boot = boot;
+  choose_layout(layout_of(boot.layout));
   start_console(system);
   read_device_tree(system);
   read_command_line(system);

@@ -83,6 +83,18 @@ class BootTables {
 
 constinit EarlyFrames early_frames;
 
+/// Calls `map(PhysRange)` for the parts of `bank` that boot has not mapped already: under a layout
+/// that runs the image at its linear address, all but the image. (So the guard below the boot stack
+/// stays unmapped there; no frame of the image is ever given out.)
+template <typename Map>
+Result<void> for_each_part_to_map(const BootInfo& boot, PhysRange bank, Map&& map) {
+  const PhysRange image = boot.image_phys;
+  if (!linear_map.virt().contains(boot.image) || !bank.contains(image)) return map(bank);
+  if (bank.start() < image.start()) TRY(map(PhysRange::between(bank.start(), image.start())));
+  if (image.end() < bank.end()) TRY(map(PhysRange::between(image.end(), bank.end())));
+  return {};
+}
+
 /// Maps `bank` in two steps: its first GiB with tables of the pool, which are enough for it, and
 /// the rest, whose tables may then be frames of that first GiB.
 template <typename Mapper>
@@ -115,14 +127,85 @@ void check_ram(const System& system) {
 
 /// The layout's, capped as the command line asks, unless the kernel itself would not fit.
 LinearMap choose_linear_map(const System& system) {
-  const PhysRange ram = ram_span(system.memory);
-  if (system.options.linear) {
-    const LinearMap map = plan_linear_map(current_layout(), ram, *system.options.linear);
-    if (map.phys().size() >= kLeastRam && map.phys().contains(system.boot.image_phys)) return map;
-    log("linear", "linear={} leaves no room for the kernel: ignored",
-        Bytes{*system.options.linear});
+  const LinearMap whole = plan_linear_map(current_layout(), ram_span(system.memory));
+  if (!system.options.linear) return whole;
+  const u64 wanted = *system.options.linear, cap = align_down(wanted, 2_MiB);
+  if (wanted >= whole.phys().size()) {
+    log("linear", "linear={} is no less than what is mapped anyway: ignored", Bytes{wanted});
+    return whole;
   }
-  return plan_linear_map(current_layout(), ram);
+  const LinearMap map = plan_linear_map(current_layout(), ram_span(system.memory), cap);
+  if (cap < kLeastRam || !map.phys().contains(system.boot.image_phys)) {
+    log("linear", "linear={} leaves no room for the kernel: ignored", Bytes{wanted});
+    return whole;
+  }
+  if (cap != wanted)
+    log("linear", "linear={} is rounded down to whole blocks: {}", Bytes{wanted}, Bytes{cap});
+  return map;
+}
+
+/// Chooses the linear map, and lets the layout follow it.
+void plan_linear_map_of(System& system) {
+  linear_map = choose_linear_map(system);
+  fit_current_layout(linear_map.virt().size());
+  const PhysAddr load = system.boot.image_phys.start();
+  const bool runs_linear = current_layout().image_place == ImagePlace::linear_map;
+  const Result<VirtAddr> linear = linear_map.to_virt(load);
+  if (runs_linear && !(linear.has_value() && linear.value() == system.boot.image))
+    stop_boot("layout {} needs the kernel in the first GiB of RAM, but it is at {}",
+              current_layout().name, load);
+}
+
+/// Bytes that the frame table needs for RAM up to `end`: its first entry is the linear map's first
+/// frame, and blocks are whole.
+u64 table_bytes(PhysAddr end) {
+  const u64 block = kMaxBlockFrames * kPageSize;
+  return (end.align_up(block) - linear_map.phys().start()) / kPageSize * sizeof(FrameInfo);
+}
+
+/// A layout without a region for the frame table has it in the linear map, like mem_map on i386: in
+/// one piece, set apart at the top of what RAM is there. Returns its addresses.
+VirtRange reserve_frame_table(MemoryMap& memory) {
+  const u64 size = align_up(table_bytes(memory.banks().back().end()), kPageSize);
+  PhysRange place;
+  memory.for_each_free([&](FrameRange run) {
+    const PhysRange free = run.bytes();
+    const PhysAddr reach = linear_map.phys().end();
+    if (free.start() >= reach) return;
+    const PhysAddr end = free.end() < reach ? free.end() : reach;
+    if (end - free.start() >= size) place = {end - size, size};
+  });
+  if (place.is_empty()) stop_boot("there is no room for a frame table of {}", Bytes{size});
+  reserve(memory, place, "Frame table");
+  return {linear_map.to_virt(place.start()).value(), size};
+}
+
+/// RAM that the frame table has no entries for is left out. In the linear map the table may take a
+/// quarter, so that most of it is left.
+void leave_out_undescribed(MemoryMap& memory) {
+  const Region* region = current_layout().find(RegionKind::frame_table);
+  const u64 most = region != nullptr ? region->size() : linear_map.phys().size() / 4;
+  const u64 block = kMaxBlockFrames * kPageSize;
+  const u64 described = align_down(most / sizeof(FrameInfo) * kPageSize, block);
+  const u64 lost = memory.limit_address(linear_map.phys().start() + described);
+  if (lost != 0)
+    log("memory", "{} of RAM are left out: layout {} has no frame table for them", Bytes{lost},
+        current_layout().name);
+}
+
+/// The addresses of the frame table, and what puts memory behind them (null: it is there).
+struct TablePlace {
+  VirtRange range;
+  TableBacking* backing = nullptr;
+};
+constinit TablePlace frame_table_place;
+
+void place_frame_table(MemoryMap& memory) {
+  leave_out_undescribed(memory);
+  if (const Region* region = current_layout().find(RegionKind::frame_table))
+    frame_table_place = {region->range(), &frame_table_backing()};
+  else
+    frame_table_place = {reserve_frame_table(memory), nullptr};
 }
 
 }  // namespace
@@ -145,7 +228,8 @@ void find_memory(System& system) {
 
 void map_memory(System& system) {
   MemoryMap& memory = system.memory;
-  linear_map = choose_linear_map(system);
+  plan_linear_map_of(system);
+  place_frame_table(memory);
   const u64 beyond = bytes_beyond(memory, linear_map.phys().end());
   if (beyond != 0) log("linear", "{} of RAM is beyond the linear map", Bytes{beyond});
 
@@ -154,7 +238,9 @@ void map_memory(System& system) {
   Mapper<arch::Format, BootTables, arch::KernelTlb> mapper(
       system.boot.kernel_root, arch::kernel_geometry(), tables, arch::KernelTlb());
   for (const PhysRange& bank : memory.banks()) {
-    const Result<void> mapped = map_bank(mapper, bank, read_only_part(system.boot));
+    const Result<void> mapped = for_each_part_to_map(system.boot, bank, [&](PhysRange part) {
+      return map_bank(mapper, part, read_only_part(system.boot));
+    });
     if (!mapped.has_value()) stop_for_memory(system, mapped.error());
   }
   kernel_space().start(system.boot.kernel_root);
@@ -163,9 +249,8 @@ void map_memory(System& system) {
 }
 
 void start_allocators(System& system) {
-  const VirtRange table = current_layout().region(RegionKind::frame_table).range();
   const Result<void> frames =
-      frames_start(system.memory, early_frames, table, frame_table_backing());
+      frames_start(system.memory, early_frames, frame_table_place.range, frame_table_place.backing);
   if (!frames.has_value()) stop_for_memory(system, frames.error());
 
   const ImagePart parts[] = {{image_text(), "image text"},

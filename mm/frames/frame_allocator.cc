@@ -38,7 +38,7 @@ constexpr Frame kEnd = Frame::from_number(MemoryMap::kPhysicalEnd / kPageSize);
 }  // namespace
 
 Result<void> FrameAllocator::start(const MemoryMap& map, const EarlyFrames& early, VirtRange table,
-                                   TableBacking& backing) {
+                                   TableBacking* backing) {
   const PhysRange reach = linear_map.phys();
   const Frame first(reach.start());
   // A block must be as aligned in the linear map as it is in physical memory, and the table must

@@ -26,7 +26,7 @@ class FrameAllocator {
 
   // Each as in frames.h.
   Result<void> start(const MemoryMap& map, const EarlyFrames& early, VirtRange table,
-                     TableBacking& backing);
+                     TableBacking* backing);
   [[gnu::always_inline]] Result<Frame> alloc(unsigned order, FrameOwner owner, ZoneKind highest);
   [[gnu::always_inline]] void free(Frame frame, unsigned order);
   Result<void> try_free(Frame frame, unsigned order, FrameOwner owner);

@@ -8,7 +8,7 @@ namespace meridian {
 constinit FrameAllocator frame_allocator;
 
 Result<void> frames_start(const MemoryMap& map, const EarlyFrames& early, VirtRange table,
-                          TableBacking& backing) {
+                          TableBacking* backing) {
   return frame_allocator.start(map, early, table, backing);
 }
 

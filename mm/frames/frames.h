@@ -13,9 +13,10 @@ namespace meridian {
 /// must stand: it says what is DMA, NORMAL and HIGHMEM. `table` is the layout's region for the
 /// frame table, and its first entry is the linear map's first frame. Costs the same however much
 /// RAM there is: parts of the table are backed, through `backing`, when the first of their frames
-/// is used. Errc::too_large if RAM goes beyond what the region can describe; then nothing changes.
+/// is used (null: memory is behind all of it, and those parts are only cleared). Errc::too_large if
+/// RAM goes beyond what the region can describe; then nothing changes.
 Result<void> frames_start(const MemoryMap& map, const EarlyFrames& early, VirtRange table,
-                          TableBacking& backing);
+                          TableBacking* backing);
 
 /// One frame for `owner`, from zone `highest` or a lower one; Errc::out_of_frames. What most want,
 /// and the fastest.

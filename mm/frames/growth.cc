@@ -53,11 +53,11 @@ BackedPages::Run BackedPages::first_gap(u64 first, u64 end) const {
 }
 
 void Growth::start(const MemoryMap& map, const EarlyFrames& early, FrameTable& table,
-                   TableBacking& backing, std::array<Zone, kZones>& zones) {
+                   TableBacking* backing, std::array<Zone, kZones>& zones) {
   map_ = &map;
   early_ = early;
   table_ = &table;
-  backing_ = &backing;
+  backing_ = backing;
   zones_ = &zones;
   map.for_each_free([&](FrameRange run) {
     for (const Zone& zone : zones) {
@@ -118,22 +118,32 @@ Result<void> Growth::back_section_of(Frame frame, ZoneKind zone) {
   return {};
 }
 
+/// The frames whose entries are on these pages of the table.
+FrameRange Growth::described_by(BackedPages::Run pages) const {
+  return {table_->first() + pages.first * kEntriesPerPage, pages.count * kEntriesPerPage};
+}
+
 /// Backs the first of [pages]: as many as there is contiguous memory for.
 Result<void> Growth::back_pages(BackedPages::Run pages, ZoneKind zone) {
+  if (backing_ != nullptr) pages.count = TRY(put_memory_behind(pages, zone));
+  const FrameRange described = described_by(pages);
+  for (Frame at = described.first; at < described.end(); at = at + kEntriesPerPage)
+    arch::clear_page(&(*table_)[at]);
+  backed_.add(pages.first, pages.count);
+  return {};
+}
+
+/// Maps memory at the first of [pages]; returns at how many.
+Result<u64> Growth::put_memory_behind(BackedPages::Run pages, ZoneKind zone) {
   const FrameRange memory = take_table_memory(zone, pages.count);
   if (memory.count == 0) return Error{Errc::out_of_frames, 0};
-  const FrameRange described{table_->first() + pages.first * kEntriesPerPage,
-                             memory.count * kEntriesPerPage};
-  const VirtRange entries = table_->entries(described);
+  const VirtRange entries = table_->entries(described_by({pages.first, memory.count}));
   const Result<void> backed = backing_->back(entries, memory.first, *this);
   if (!backed) {
     leftover_ = memory;
     return backed.error();
   }
-  for (Frame at = described.first; at < described.end(); at = at + kEntriesPerPage)
-    arch::clear_page(&(*table_)[at]);
-  backed_.add(pages.first, memory.count);
-  return {};
+  return memory.count;
 }
 
 /// Up to `count` frames in a row for the table itself: from the zone that grows, else from any

@@ -37,8 +37,9 @@ class Growth : private SpareFrames {
   constexpr Growth() = default;
 
   /// All of `map` but what `early` took becomes untouched memory. `zones` and `table` outlive this.
+  /// Without `backing`, memory is behind all of the table already.
   void start(const MemoryMap& map, const EarlyFrames& early, FrameTable& table,
-             TableBacking& backing, std::array<Zone, kZones>& zones);
+             TableBacking* backing, std::array<Zone, kZones>& zones);
 
   /// Takes the next piece of a zone's untouched memory, its entries backed; count 0 when there is
   /// none (or no memory for the entries).
@@ -55,6 +56,8 @@ class Growth : private SpareFrames {
   Result<Frame> take() override;
   Result<void> back_section_of(Frame frame, ZoneKind zone);
   Result<void> back_pages(BackedPages::Run pages, ZoneKind zone);
+  Result<u64> put_memory_behind(BackedPages::Run pages, ZoneKind zone);
+  FrameRange described_by(BackedPages::Run pages) const;
   FrameRange take_table_memory(ZoneKind zone, u64 count);
   std::optional<Frame> take_from_lists();
   FrameRange used_part_of_section(Frame frame) const;

@@ -11,22 +11,20 @@
 namespace meridian {
 
 enum class FixSlot : u8 {
-  device_tree,  // the whole tree, wherever in RAM it begins: two 2 MiB blocks
+  device_tree,  // the whole tree, wherever in RAM it begins
   console,      // the UART's registers, before there is ioremap
   scratch,      // one page for a short visit by the CPU that boots
 };
 inline constexpr FixSlot kFixSlots[] = {FixSlot::device_tree, FixSlot::console, FixSlot::scratch};
 
-/// What a device tree may span from the 2 MiB boundary below it: its own 2 MiB at most, and what
-/// comes before it in its first block.
-inline constexpr u64 kFixTreeSize = 4_MiB;
-inline constexpr u64 kFixTreeAlignment = 2_MiB;
+/// The pages that a device tree may lie in: 2 MiB at most, beginning anywhere in a page.
+inline constexpr u64 kFixTreeSize = 2_MiB + kPageSize;
 
 /// The addresses of `slot` under `layout`. Reads nothing but its arguments: boot calls it before
 /// the image has relocated itself. The tree's window is at the region's start; pages follow, each
 /// with an unmapped page after it.
 constexpr VirtRange fixmap_range(const Region& fixmap, FixSlot slot) {
-  const VirtAddr tree = VirtAddr(fixmap.first).align_up(kFixTreeAlignment);
+  const VirtAddr tree(fixmap.first);
   if (slot == FixSlot::device_tree) return {tree, kFixTreeSize};
   const u64 nth = static_cast<u64>(slot) - 1;
   return {tree + kFixTreeSize + nth * 2 * kPageSize, kPageSize};

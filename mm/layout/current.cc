@@ -5,11 +5,12 @@
 namespace meridian {
 namespace {
 
-constinit const Layout* chosen = &kArm64Layout;
+constinit Layout chosen = kArm64Layout;
 
 }  // namespace
 
-const Layout& current_layout() { return *chosen; }
-void choose_layout(const Layout& layout) { chosen = &layout; }
+const Layout& current_layout() { return chosen; }
+void choose_layout(const Layout& layout) { chosen = layout; }
+void fit_current_layout(u64 linear) { fit(chosen, linear); }
 
 }  // namespace meridian

@@ -82,7 +82,7 @@ AddressSpace::Mapper AddressSpace::mapper() const {
 
 Result<void> AddressSpace::check(UserRange pages) const {
   if (!pages.is_aligned(kPageSize)) return Error{Errc::not_aligned, pages.start().value()};
-  const u64 end = current_layout().region(RegionKind::user).last + 1;
+  const u64 end = current_layout().user_end();
   const bool inside = pages.start().value() < end && pages.size() <= end - pages.start().value();
   if (pages.is_empty() || !inside) return Error{Errc::bad_range, pages.start().value()};
   return {};

@@ -17,7 +17,7 @@ Result<void> copied(UserAddr start, u64 size, u64 missing) {
 }  // namespace
 
 Result<void> check_user_range(UserRange range) {
-  const u64 end = current_layout().region(RegionKind::user).last + 1;
+  const u64 end = current_layout().user_end();
   const u64 start = range.start().value();
   if (start > end || range.size() > end - start) return Error{Errc::fault, start};
   return {};

@@ -20,7 +20,7 @@ struct UserLayout {
 
 inline UserLayout user_layout() {
   constexpr u64 kStackSize = 256_KiB, kStackRoom = 128_MiB;
-  const u64 end = current_layout().region(RegionKind::user).last + 1;
+  const u64 end = current_layout().user_end();
   const u64 stack_top = end - kPageSize;
   return {
       .lowest = UserAddr(64_KiB),

@@ -102,7 +102,7 @@ class FakeRam {
   ~FakeRam() { linear_map = LinearMap(); }
 
   Result<void> start(FrameAllocator& allocator) {
-    return allocator.start(map, early, table_.range(), backing);
+    return allocator.start(map, early, table_.range(), &backing);
   }
 
   MemoryMap map;

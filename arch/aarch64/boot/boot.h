@@ -4,6 +4,8 @@
 /// nothing that needs an absolute address (tests/check_elf.py looks).
 #pragma once
 
+#include <string_view>
+
 #include "kernel/entry.h"
 #include "kernel/lib/result.h"
 #include "kernel/lib/types.h"
@@ -34,13 +36,12 @@ struct TreeGlance {
   u64 size = 0;  // as its header says
   PhysAddr uart;
   bool has_uart = false;
+  std::string_view bootargs;  // where it lies in physical memory
 };
 /// Errc::not_aligned, bad_format (no magic), too_large, truncated (the header).
 Result<TreeGlance> glance_at_tree(PhysAddr tree);
 inline constexpr u64 kMaxTreeSize = 2_MiB;  // as the boot protocol allows
 
-/// Where an image loaded at `load` runs, under the layout that boot uses.
-VirtAddr image_address(PhysAddr load);
 /// Builds the kernel's tables and the identity map, and fills in what boot_info and mmu_setup still
 /// lack. Errc::out_of_frames if the pool is too small.
 Result<void> build_early_map();

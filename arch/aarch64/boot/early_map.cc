@@ -14,7 +14,6 @@
 #include "arch/aarch64/regs/ttbr.h"
 #include "mm/image.h"
 #include "mm/kernel/fixmap.h"
-#include "mm/layout/arm64.h"
 #include "mm/paging/mapper.h"
 
 #pragma GCC visibility push(hidden)
@@ -78,9 +77,9 @@ Result<void> map_image(EarlyMapper& kernel) {
 }
 
 /// Maps the pages around `what` into a slot of the fixmap; where `what` starts in it.
-Result<VirtAddr> map_fixed(EarlyMapper& kernel, VirtRange slot, PhysRange what, u64 alignment,
+Result<VirtAddr> map_fixed(EarlyMapper& kernel, VirtRange slot, PhysRange what,
                            Attributes attributes) {
-  const u64 into = what.start() - what.start().align_down(alignment);
+  const u64 into = what.start() - what.start().align_down(kPageSize);
   const VirtAddr va = slot.start() + into;
   const VirtAddr first = va.align_down(kPageSize);
   const u64 size = (va + what.size()).align_up(kPageSize) - first;
@@ -91,9 +90,9 @@ Result<VirtAddr> map_fixed(EarlyMapper& kernel, VirtRange slot, PhysRange what, 
 
 Result<void> map_devices(EarlyMapper& kernel, const Region& fixmap) {
   boot_info.tree = TRY(map_fixed(kernel, fixmap_range(fixmap, FixSlot::device_tree),
-                                 boot_info.tree_phys, kFixTreeAlignment, kKernelRodata));
+                                 boot_info.tree_phys, kKernelRodata));
   boot_info.uart = TRY(map_fixed(kernel, fixmap_range(fixmap, FixSlot::console),
-                                 {boot_info.uart_phys, kPageSize}, kPageSize, kDeviceRegisters));
+                                 {boot_info.uart_phys, kPageSize}, kDeviceRegisters));
   return {};
 }
 
@@ -106,21 +105,22 @@ Result<void> map_identity(Frame root, const Geometry& geometry, EarlyStore& stor
   return identity.map({page, kPageSize}, Frame(PhysAddr(page.value())), attributes, {});
 }
 
-/// All of it for one layout. A template, so that what it reads of the layout is in its code: the
-/// layouts themselves hold pointers, which are not right yet.
-template <const Layout& kLayout>
-Result<void> build() {
-  constexpr const Region& fixmap = kLayout.region(RegionKind::fixmap);
+}  // namespace
+
+Result<void> build_early_map() {
+  const Layout& layout = layout_of(boot_info.layout);
+  boot_info.table_pool = {Frame(PhysAddr(reinterpret_cast<u64>(pool))), kPoolTables};
+  boot_info.tables_used = 0;
   EarlyStore store;
   boot_info.kernel_root = TRY(store.allocate_table());
   boot_info.empty_root = TRY(store.allocate_table());
   const Frame identity_root = TRY(store.allocate_table());
 
-  const Tcr tcr = Tcr::for_layout(kLayout, IdAa64Mmfr0(hw::read_id_aa64mmfr0_el1()));
+  const Tcr tcr = Tcr::for_layout(layout, IdAa64Mmfr0(hw::read_id_aa64mmfr0_el1()));
   const Geometry low = tcr.geometry(Half::low), high = tcr.geometry(Half::high);
   EarlyMapper kernel(boot_info.kernel_root, high, store, EarlyTlb());
   TRY(map_image(kernel));
-  TRY(map_devices(kernel, fixmap));
+  TRY(map_devices(kernel, layout.region(RegionKind::fixmap)));
   TRY(map_identity(identity_root, low, store));
 
   mmu_setup.mair = kMair.raw();
@@ -130,20 +130,6 @@ Result<void> build() {
   mmu_setup.sctlr = Sctlr::for_kernel(IdAa64Mmfr1(hw::read_id_aa64mmfr1_el1())).raw();
   mmu_setup.empty_root = Ttbr(boot_info.empty_root, 0).raw();
   return {};
-}
-
-}  // namespace
-
-VirtAddr image_address(PhysAddr load) {
-  const u64 into_block = load.value() & (2_MiB - 1);
-  return VirtAddr(kArm64Layout.image_base) + into_block;
-}
-
-Result<void> build_early_map() {
-  const u64 tables = reinterpret_cast<u64>(pool);
-  boot_info.table_pool = {Frame(PhysAddr(tables)), kPoolTables};
-  boot_info.tables_used = 0;
-  return build<kArm64Layout>();
 }
 
 }  // namespace meridian::arch

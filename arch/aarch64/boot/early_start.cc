@@ -8,6 +8,7 @@
 #include "arch/aarch64/hw/sysreg.h"
 #include "arch/aarch64/regs/id_mmfr.h"
 #include "arch/aarch64/virt/pl011.h"
+#include "kernel/init/command_line_word.h"
 #include "mm/image.h"
 
 namespace meridian::arch {
@@ -35,6 +36,12 @@ PhysAddr tree_address(u64 x0) {
   }
 }
 
+/// What layout= asks for. Whoever reads the whole command line later complains about a wrong name.
+LayoutId wanted_layout(std::string_view bootargs) {
+  const std::optional<std::string_view> name = command_line_value(bootargs, "layout");
+  return layout_named(name.value_or("")).value_or(LayoutId::arm64);
+}
+
 void look_at_tree(u64 x0) {
   const PhysAddr tree = tree_address(x0);
   const Result<TreeGlance> glance =
@@ -44,6 +51,7 @@ void look_at_tree(u64 x0) {
   boot_info.tree_phys = {tree, glance.value().size};
   boot_info.uart_in_tree = glance.value().has_uart;
   boot_info.uart_phys = glance.value().has_uart ? glance.value().uart : PhysAddr(kLastResortUart);
+  boot_info.layout = wanted_layout(glance.value().bootargs);
 }
 
 void place_image() {
@@ -52,7 +60,11 @@ void place_image() {
   if (!here.start().is_aligned(2 * kKernelStackSize))
     early_stop("the image is not on a multiple of 32 KiB", here.start().value());
   boot_info.image_phys = here;
-  boot_info.image = image_address(here.start());
+  const Layout& layout = layout_of(boot_info.layout);
+  boot_info.image = layout.image_address(here.start());
+  const Region& region = layout.region_of(boot_info.image);
+  if (!region.contains(boot_info.image + (here.size() - 1)))
+    early_stop("the layout has no room for the image where it was loaded", here.start().value());
   mmu_setup.offset = boot_info.image.value() - here.start().value();
   set_image_phys(here.start());
   relocate_image(boot_info.image);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// A glance at the device tree with the MMU off: is it one, how large is it, and where is the UART
-/// that a fatal stop can speak on. It allocates nothing and believes nothing; kernel/devicetree
-/// reads the tree properly once the kernel runs high. (Devicetree Specification, "Flattened
-/// Devicetree Format".)
+/// A glance at the device tree with the MMU off: is it one, how large is it, where is the UART that
+/// a fatal stop can speak on, and what does the command line say (it names the layout). It
+/// allocates nothing and believes nothing; kernel/devicetree reads the tree properly once the
+/// kernel runs high. (Devicetree Specification, "Flattened Devicetree Format".)
 #include "arch/aarch64/boot/boot.h"
 #include "kernel/lib/bits.h"
 
@@ -33,6 +33,12 @@ class Bytes {
       if (offset + i >= size_ || byte(offset + i) != text[i]) return false;
     return true;
   }
+  /// The text at `offset`, up to its final zero; empty if it has none in `length` bytes.
+  std::string_view text(u64 offset, u64 length) const {
+    for (u64 i = 0; i < length && offset + i < size_; ++i)
+      if (byte(offset + i) == '\0') return {reinterpret_cast<const char*>(start_ + offset), i};
+    return {};
+  }
   u64 size() const { return size_; }
 
  private:
@@ -41,11 +47,12 @@ class Bytes {
 
 /// What is known of the node being read.
 struct Node {
+  bool is_chosen = false;
   bool is_uart = false;
   bool is_disabled = false;  // not there, or not for us (the secure world's)
   u64 registers = 0;
 
-  bool is_answer() const { return is_uart && !is_disabled && registers != 0; }
+  bool is_usable_uart() const { return is_uart && !is_disabled && registers != 0; }
 };
 
 /// Is `text` one of the strings in the list of `length` bytes at `offset`?
@@ -56,13 +63,14 @@ bool lists(const Bytes& tree, u64 offset, u64 length, const char (&text)[N]) {
   return false;
 }
 
-void read_property(const Bytes& tree, u64 offset, Node& node) {
+void read_property(const Bytes& tree, u64 offset, Node& node, TreeGlance& seen) {
   const u64 length = tree.word(offset + 4);
   const u64 name = u64{tree.word(12)} + tree.word(offset + 8);
   const u64 value = offset + 12;
   if (length > tree.size()) return;
   if (tree.holds(name, "compatible")) node.is_uart |= lists(tree, value, length, "arm,pl011");
   if (tree.holds(name, "status")) node.is_disabled = tree.holds(value, "disabled");
+  if (node.is_chosen && tree.holds(name, "bootargs")) seen.bootargs = tree.text(value, length);
   if (!tree.holds(name, "reg")) return;
   // One address cell and one size cell, or two and two: what machines with a PL011 have.
   if (length == 8) node.registers = tree.word(value);
@@ -76,23 +84,32 @@ u64 name_length(const Bytes& tree, u64 offset) {
   return length + 1;
 }
 
-/// The registers of the first PL011, 0 if there is none before the structure ends or breaks.
-u64 find_uart(const Bytes& tree) {
+/// The node that was read is over, or goes on after its children: what it says counts. The first
+/// PL011 is the one.
+void leave_node(Node& node, TreeGlance& seen) {
+  if (node.is_usable_uart() && !seen.has_uart) {
+    seen.has_uart = true;
+    seen.uart = PhysAddr(node.registers);
+  }
+  node = {};
+}
+
+/// Reads nodes until the structure ends or breaks.
+void look_through(const Bytes& tree, TreeGlance& seen) {
   Node node;
   for (u64 at = tree.word(8); at < tree.size();) {
     switch (static_cast<Token>(tree.word(at))) {
       case Token::begin_node:
-        if (node.is_answer()) return node.registers;  // it has a child
-        node = {};
+        leave_node(node, seen);
+        node.is_chosen = tree.holds(at + 4, "chosen");
         at += align_up(4 + name_length(tree, at + 4), 4);
         break;
       case Token::prop:
-        read_property(tree, at, node);
+        read_property(tree, at, node, seen);
         at += align_up(u64{12} + tree.word(at + 4), 4);
         break;
       case Token::end_node:
-        if (node.is_answer()) return node.registers;
-        node = {};
+        leave_node(node, seen);
         at += 4;
         break;
       case Token::nop:
@@ -100,10 +117,9 @@ u64 find_uart(const Bytes& tree) {
         break;
       case Token::end:
       default:  // no token at all: the tree is broken here
-        return 0;
+        return;
     }
   }
-  return 0;
 }
 
 }  // namespace
@@ -116,8 +132,10 @@ Result<TreeGlance> glance_at_tree(PhysAddr tree) {
   if (size > kMaxTreeSize) return Error{Errc::too_large, size};
   if (size < kHeaderSize) return Error{Errc::truncated, size};
 
-  const u64 uart = is_aligned(header.word(8), 4) ? find_uart(Bytes(tree, size)) : 0;
-  return TreeGlance{.size = size, .uart = PhysAddr(uart), .has_uart = uart != 0};
+  TreeGlance seen;
+  seen.size = size;
+  if (is_aligned(header.word(8), 4)) look_through(Bytes(tree, size), seen);
+  return seen;
 }
 
 }  // namespace meridian::arch

@@ -780,7 +780,7 @@ TEST(Frames, IsTheFaceOfTheMachinesAllocator) {
   EXPECT_EQ(zone_stats(ZoneKind::dma).free + zone_stats(kNormal).free, free_frame_count());
 
   FakeRam other({range(kStart, 64_MiB)});
-  EXPECT_TRUE(frames_start(other.map, other.early, {VirtAddr(0x1000'0000), 1_GiB}, other.backing));
+  EXPECT_TRUE(frames_start(other.map, other.early, {VirtAddr(0x1000'0000), 1_GiB}, &other.backing));
 }
 
 }  // namespace
