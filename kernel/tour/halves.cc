@@ -22,11 +22,11 @@
 namespace meridian {
 namespace {
 
-/// The last page of the low half, mapped in a space of our own: the hole's lower neighbour.
+/// The last page that a program can have, mapped in a space of our own: under most layouts the
+/// hole's lower neighbour.
 Result<AddressSpace> space_with_last_page() {
   AddressSpace space = TRY(AddressSpace::create());
-  const UserAddr last =
-      UserAddr(current_layout().region(RegionKind::user).last).align_down(kPageSize);
+  const UserAddr last = UserAddr(current_layout().user_end() - 1).align_down(kPageSize);
   TRY(space.map_new({last, kPageSize}, kUserData));
   return space;
 }
@@ -137,8 +137,10 @@ void the_hole(Evidence& e) {
   Result<AddressSpace> space = space_with_last_page();
   if (!e.require_value(space, "the page below the hole, mapped")) return;
   const ActiveSpace active(space.value());
-  const bool below = arch::probe(VirtAddr(hole.first - 1), arch::ProbeKind::user_load).ok;
-  e.require(below, "the byte below the hole can be read");
+  const VirtAddr highest(current_layout().user_end() - 1);
+  const bool below = arch::probe(highest, arch::ProbeKind::user_load).ok;
+  e.show("last byte of user space below the hole: {}", highest);
+  e.require(below, "the last byte of user space can be read");
   const VirtAddr lowest = linear_map.virt().start();
   const bool above = arch::probe(lowest, arch::ProbeKind::load8).ok;
   e.show("lowest mapped byte above the hole: {}", lowest);

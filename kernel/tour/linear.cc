@@ -147,6 +147,8 @@ void image_high_and_low(Evidence& e) {
   const Result<VirtAddr> alias = linear_map.to_virt(pa.value());
   if (!e.require_value(alias, "its linear alias")) return;
   e.show("landmark: image {} = load {} = linear {}", symbol, pa.value(), alias.value());
+  if (alias.value() == symbol)
+    e.show("under this layout the image runs in the linear map: the two are one");
   e.require(symbol - image.start() == pa.value() - loaded.start(),
             "a symbol is as far into the image as into its load address");
   e.require(mmu.value() == pa.value(), "the MMU agrees");

@@ -63,7 +63,7 @@ constexpr Layout layout(std::string_view name, const Top& top) {
           .image_place = ImagePlace::linear_map,
           .image_base = kPageOffset,
           .vmalloc_start = VmallocStart::follows_ram,
-          .regions = {{0, kTaskSize - 1, user, "user"},
+          .regions = {{0, kTaskSize - 1, user, "user (TTBR0)"},
                       {kTaskSize, low_ones(32), guard, "the kernel's on i386; nobody's here"},
                       {low_ones(32) + 1, kPageOffset - 1, hole, "hole (not 32 bits)"},
                       {kPageOffset, high_memory - 1, linear, "linear map and image"},

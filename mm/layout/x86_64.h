@@ -13,7 +13,7 @@ inline constexpr Layout kX86_64Layout{
     .kernel_bits = 47,
     .image_base = 0xffff'ffff'8100'0000,  // __START_KERNEL_map + CONFIG_PHYSICAL_START
     .regions = {
-        {0x0000'0000'0000'0000, 0x0000'7fff'ffff'ffff, RegionKind::user, "user"},
+        {0x0000'0000'0000'0000, 0x0000'7fff'ffff'ffff, RegionKind::user, "user (TTBR0)"},
         {0x0000'8000'0000'0000, 0xffff'7fff'ffff'ffff, RegionKind::hole, "hole (not canonical)"},
         {0xffff'8000'0000'0000, 0xffff'87ff'ffff'ffff, RegionKind::guard, "guard (hypervisor)"},
         {0xffff'8800'0000'0000, 0xffff'887f'ffff'ffff, RegionKind::unused, "LDT remap (unused)"},

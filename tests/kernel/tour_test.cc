@@ -170,14 +170,19 @@ void serve_one_buffer_in_order(TakenFrames& frames, usize run) {
   // buffer. The CPU's cache gives out last what was freed first.
   constexpr std::array<u8, 7 + 2 * (kUserPages - 1)> kAsked{0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0,
                                                             1, 0, 1, 0, 1, 0, 1, 0, 1, 0};
+  // A half that starts a level lower has a table less: the root is the second that is asked for.
+  const usize first = arch::tcr().user_bits() > 39 ? 0 : 1;
+  const auto is_buffer = [&](usize i) {
+    return first == 0 ? kAsked[i] == 1 : i == 2 || (i > 2 && kAsked[i] == 1);
+  };
   std::array<Frame, kAsked.size()> answers;
   usize next = run;
-  for (usize i = 0; i < kAsked.size(); ++i)
-    if (kAsked[i] == 1) answers[i] = frames.release(next++);
-  for (usize i = 0; i < kAsked.size(); ++i)
-    if (kAsked[i] == 0) answers[i] = frames.release_any();
+  for (usize i = first; i < kAsked.size(); ++i)
+    if (is_buffer(i)) answers[i] = frames.release(next++);
+  for (usize i = first; i < kAsked.size(); ++i)
+    if (!is_buffer(i)) answers[i] = frames.release_any();
   frames.free_rest();
-  for (usize i = kAsked.size(); i-- != 0;) free_frame(answers[i]);
+  for (usize i = kAsked.size(); i-- != first;) free_frame(answers[i]);
 }
 
 /// Room for damage done in the middle of a run. (A static BrokenPage would want to be destroyed at
@@ -210,7 +215,7 @@ KERNEL_TEST(tour, A1FailsIfTtbr1LeadsToOtherTables) {
 KERNEL_TEST(tour, A2FailsIfTheHoleIsLarger) {
   {
     const ChangedTcr tcr(tcr_with_smaller_low_half());
-    EXPECT_STOP_FAILS("A2", "the byte below the hole can be read");
+    EXPECT_STOP_FAILS("A2", "the last byte of user space can be read");
   }
   EXPECT_STOP_PASSES("A2");
 }
@@ -357,6 +362,7 @@ KERNEL_TEST(tour, C4FailsIfKmallocsFramesAreNot) {
 KERNEL_TEST(tour, C5FailsIfTheTwoAliasesAreTwoFrames) {
   const StopRun before("C5");
   const VirtAddr alias(before.number_after(" = linear "));
+  if (current_layout().image_place == ImagePlace::linear_map) SKIP_TEST("the image has no alias");
   ASSERT_TRUE(before.verdict() == Verdict::pass && linear_map.virt().contains(alias));
   {
     const SpareFrame spare(frame_at(alias));

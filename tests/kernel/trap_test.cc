@@ -3,6 +3,7 @@
 /// thinks of the layout and the fault comes back as a value; and what a report says of a fault.
 #include <arch/irq.h>
 #include <arch/probe.h>
+#include <arch/registers.h>
 #include <arch/trap.h>
 #include <arch/user_access.h>
 
@@ -90,7 +91,7 @@ KERNEL_TEST(trap, TheLastWordOfTheUserHalfFaultsLikeTheHoleWithoutAProgram) {
   const VirtAddr va = last_word_of(RegionKind::user);
   EXPECT_FAULT(probe(va, ProbeKind::load64), translation, read, va);
   EXPECT_EQ(current_layout().region_of(va).kind, RegionKind::user);
-  EXPECT_EQ(current_layout().region_of(va + 8).kind, RegionKind::hole);
+  EXPECT_NE(current_layout().region_of(va + 8).kind, RegionKind::user);
 }
 
 KERNEL_TEST(trap, TheUserHalfIsEmptyWithoutAProgram) {
@@ -191,6 +192,7 @@ KERNEL_TEST(trap, JumpsOfEl0IntoTheHoleAndToNothingFault) {
 
 KERNEL_TEST(trap, UnmappedKernelAddressesFault) {
   for (const RegionKind kind : {RegionKind::guard, RegionKind::modules}) {
+    if (current_layout().find(kind) == nullptr) continue;
     const VirtAddr va = first_of(kind);
     EXPECT_FAULT(probe(va, ProbeKind::load64), translation, read, va);
     EXPECT_FAULT(probe_store(va, 8, 0), translation, write, va);
@@ -260,12 +262,16 @@ KERNEL_TEST(trap, AFaultPrintsItselfInWords) {
 /// The syndrome of the two is the same; the report must tell them apart.
 KERNEL_TEST(trap, AReportTellsTheHoleFromAnEmptyEntry) {
   report(probe(first_of(RegionKind::hole), ProbeKind::load8).fault);
-  EXPECT_TRUE(report_says("in the hole between the halves: bits 63 to 48"));
+  BufferWriter<64> hole;
+  print(hole, "in the hole between the halves: bits 63 to {} are", arch::tcr().user_bits());
+  EXPECT_TRUE(report_says(hole.text()));
   EXPECT_TRUE(report_says("walk      none"));
   report(probe(last_word_of(RegionKind::user), ProbeKind::load8).fault);
   EXPECT_FALSE(report_says("in the hole"));
   EXPECT_TRUE(report_says("in the low half (TTBR0), region \"user (TTBR0)\""));
-  EXPECT_TRUE(report_says("stops at L0: nothing is mapped there"));
+  BufferWriter<64> stop;
+  print(stop, "stops at L{}: nothing is mapped there", arch::tcr().user_bits() > 39 ? 0u : 1u);
+  EXPECT_TRUE(report_says(stop.text()));
 }
 
 KERNEL_TEST(trap, AReportNamesTheRegionTheWalkAndTheInstruction) {

@@ -309,7 +309,7 @@ TEST_F(KernelHalf, TheSpaceRefusesRightsThatNothingMayHave) {
 }
 
 TEST_F(KernelHalf, TheSpaceMapsProtectsAndUnmaps) {
-  const VirtRange range(fixmap_range(FixSlot::device_tree).start(), 4_MiB);
+  const VirtRange range(fixmap_range(FixSlot::device_tree).start().align_up(2_MiB), 4_MiB);
   const Frame frame = Frame::containing(kRam.start());
   ASSERT_TRUE(kernel_space().map(range, frame, kKernelData).has_value());
   check_area(range);
@@ -371,11 +371,11 @@ TEST_F(KernelHalf, FixmapSlotsAreApart) {
     }
   }
   EXPECT_EQ(fixmap_range(region, FixSlot::device_tree),
-            VirtRange(VirtAddr(0xffff'fbff'f000'0000), 4_MiB));
+            VirtRange(VirtAddr(0xffff'fbff'f000'0000), 2_MiB + 4096));
   EXPECT_EQ(fixmap_range(region, FixSlot::console),
-            VirtRange(VirtAddr(0xffff'fbff'f040'0000), 4096));
+            VirtRange(VirtAddr(0xffff'fbff'f020'1000), 4096));
   EXPECT_EQ(fixmap_range(region, FixSlot::scratch),
-            VirtRange(VirtAddr(0xffff'fbff'f040'2000), 4096));
+            VirtRange(VirtAddr(0xffff'fbff'f020'3000), 4096));
 }
 
 /// Frames one by one, as many as there are.
