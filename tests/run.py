@@ -164,10 +164,16 @@ def ktap_results(output, status):
         yield Result("exit status", FAILED, "\n".join(said + [f"the status is {status}, with {failed} failed tests"]))
 
 
-# The tests inside the kernel are run on a plain machine, and on one that differs in all it can.
+# The tests inside the kernel are run on a plain machine, on one that differs in all it can, and under
+# each layout; under i386 with less RAM than the linear map reaches, and with more.
 KERNEL_TEST_MACHINES = {
     "plain": {},
     "other": {"CPU": "cortex-a53", "GIC": "2", "EL": "2", "MEM": "256M", "POISON": "1"},
+    "arm64-39": {"LAYOUT": "arm64-39", "CPU": "cortex-a72", "GIC": "2"},
+    "x86-64": {"LAYOUT": "x86-64", "CPU": "max", "EL": "2", "POISON": "1"},
+    "i386": {"LAYOUT": "i386", "MEM": "2G"},
+    "i386-6.1": {"LAYOUT": "i386-6.1", "CPU": "cortex-a53", "MEM": "64M", "POISON": "1"},
+    "highmem": {"APPEND": "linear=256M", "MEM": "512M"},
 }
 
 

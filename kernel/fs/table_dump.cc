@@ -126,7 +126,7 @@ void print_raw_kernel_tables(Writer& out) {
 
 void print_kernel_tables(Writer& out) {
   for (const Region& region : current_layout().regions) {
-    if (region.kind == RegionKind::user || region.kind == RegionKind::hole) continue;
+    if (!arch::kernel_geometry().contains(VirtAddr(region.first))) continue;
     const Heading heading = heading_of(region.kind);
     if (!heading.start.empty()) print(out, "---[ {} ]---\n", heading.start);
     print_part(out, arch::kernel_geometry(), kernel_space().root(), region.range());

@@ -156,6 +156,14 @@ void plan_linear_map_of(System& system) {
               current_layout().name, load);
 }
 
+/// Where HIGHMEM begins in the middle of a largest block, the frame below is never given out (see
+/// mm/frames/zone.h).
+void keep_zones_apart(MemoryMap& memory) {
+  const PhysAddr end = linear_map.phys().end();
+  if (end < memory.banks().back().end() && !end.is_aligned(kMaxBlockFrames * kPageSize))
+    reserve(memory, {end - kPageSize, kPageSize}, "Zone boundary");
+}
+
 /// Bytes that the frame table needs for RAM up to `end`: its first entry is the linear map's first
 /// frame, and blocks are whole.
 u64 table_bytes(PhysAddr end) {
@@ -229,6 +237,7 @@ void find_memory(System& system) {
 void map_memory(System& system) {
   MemoryMap& memory = system.memory;
   plan_linear_map_of(system);
+  keep_zones_apart(memory);
   place_frame_table(memory);
   const u64 beyond = bytes_beyond(memory, linear_map.phys().end());
   if (beyond != 0) log("linear", "{} of RAM is beyond the linear map", Bytes{beyond});

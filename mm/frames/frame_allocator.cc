@@ -32,6 +32,9 @@ FrameRange intersection(FrameRange a, FrameRange b) {
   return between(std::max(a.first, b.first), std::min(a.end(), b.end()));
 }
 
+/// Is there a largest block with frames on both sides?
+bool cuts_block(Frame bound) { return round_down(bound) != bound; }
+
 /// One more than the last frame number there can be.
 constexpr Frame kEnd = Frame::from_number(MemoryMap::kPhysicalEnd / kPageSize);
 
@@ -59,9 +62,9 @@ void FrameAllocator::set_zone_extents(const MemoryMap& map) {
   if (map.banks().empty()) return;
   const Frame ram_start(map.banks().front().start()), ram_end(map.banks().back().end());
   const Frame reach_end = Frame::containing(linear_map.phys().end());
-  // The map may end with RAM anywhere, but where it ends before RAM, the bound must not cut a
-  // block.
-  const Frame highmem = reach_end >= ram_end ? kEnd : round_down(reach_end);
+  const Frame highmem = reach_end >= ram_end ? kEnd : reach_end;
+  CHECK(highmem == kEnd || !cuts_block(highmem) || !map.is_ram(highmem - 1) ||
+        map.is_reserved(highmem - 1));
   const Frame dma_end = std::min(highmem, round_up(ram_start + kDmaZoneSize / kPageSize));
   const std::array bounds{FrameRange{Frame(), dma_end - Frame()}, between(dma_end, highmem),
                           between(highmem, kEnd)};

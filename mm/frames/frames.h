@@ -10,7 +10,8 @@
 namespace meridian {
 
 /// Takes over all memory of `map` (which must live on) but what `early` has taken. The linear map
-/// must stand: it says what is DMA, NORMAL and HIGHMEM. `table` is the layout's region for the
+/// must stand: it says what is DMA, NORMAL and HIGHMEM (where it ends in the middle of a largest
+/// block, its last frame must be reserved: see zone.h). `table` is the layout's region for the
 /// frame table, and its first entry is the linear map's first frame. Costs the same however much
 /// RAM there is: parts of the table are backed, through `backing`, when the first of their frames
 /// is used (null: memory is behind all of it, and those parts are only cleared). Errc::too_large if

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// Zones: parts of memory that differ in who can reach them. Each has a buddy allocator behind a
-/// lock of its own. A zone's bounds are multiples of the largest block, so that no block is in two
-/// zones.
+/// lock of its own. No free block is in two zones: a bound is a multiple of the largest block, or
+/// the frame below it is reserved, so that of two buddies with the bound between them one is never
+/// free.
 #pragma once
 
 #include <array>

@@ -23,6 +23,7 @@ IMAGE = os.path.join(BUILD, "kernel/Image")
 TEST_IMAGE = os.path.join(BUILD, "test/Image")
 TEST_INITRAMFS = os.path.join(BUILD, "test-initramfs.cpio")
 
+LAYOUTS = ("arm64", "arm64-39", "x86-64", "i386", "i386-6.1")
 PROMPT = "meridian> "
 VARIABLES = ("APPEND CPU CPUS DTB EL GDB GIC ICOUNT INITRD KERNEL LAYOUT MEM POISON QEMU QEMU_ARGS RUN "
              "TIMEOUT TOUR").split()

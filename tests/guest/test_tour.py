@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: MIT
 """The tour is a test, too: it shows only what it has checked."""
 
-from machine import PROMPT, Session, boot
+import pytest
+
+from machine import LAYOUTS, PROMPT, Session, boot
 
 
-def test_every_stop_of_the_tour_passes():
-    result = boot("tour")
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("mem", ["32M", "2G"])
+def test_every_stop_of_the_tour_passes(layout, mem):
+    result = boot("tour", layout=layout, mem=mem)
+    assert result.status == 0, result.output
+
+
+def test_every_stop_passes_where_the_linear_map_is_cut_short():
+    result = boot("tour", append="linear=512M", mem="1G")
     assert result.status == 0, result.output
 
 

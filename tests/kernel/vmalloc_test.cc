@@ -104,6 +104,9 @@ KERNEL_TEST(vmalloc, AreasAreAlignedAsAsked) {
 
 /// 4 MiB are two blocks; 64 KiB are one contiguous run: the tables say so.
 KERNEL_TEST(vmalloc, LargeAreasUseLargeLeaves) {
+  // Tables stay: on i386 an earlier test may have left one at every address of the region.
+  if (current_layout().region(RegionKind::vmalloc).size() < 1_GiB)
+    SKIP_TEST("the region is small, and no address may be left without a table");
   const Result<void*> large = vmalloc(4_MiB), run = vmalloc(64_KiB);
   ASSERT_OK(large);
   ASSERT_OK(run);
@@ -229,7 +232,8 @@ KERNEL_TEST(vmalloc, AbsurdRequestsAreRefusedByName) {
   const u64 all = frame_stats().present * kPageSize;
   vmalloc_flush();
   const u64 before = frames_of(FrameOwner::vmalloc);
-  EXPECT_ERROR(vmalloc(all), Errc::out_of_frames);
+  const bool has_addresses = current_layout().region(RegionKind::vmalloc).size() > all;
+  EXPECT_ERROR(vmalloc(all), has_addresses ? Errc::out_of_frames : Errc::out_of_address_space);
   EXPECT_EQ(frames_of(FrameOwner::vmalloc), before);
 }
 
@@ -343,6 +347,8 @@ KERNEL_TEST(ioremap, MapsRegistersAsDeviceMemory) {
 
 /// A window of 64 MiB, aligned, needs 32 leaves and no page.
 KERNEL_TEST(ioremap, LargeDevicesUseBlocks) {
+  if (current_layout().region(RegionKind::vmalloc).size() < 1_GiB)
+    SKIP_TEST("the region is small, and such an area may not fit");
   const Result<void*> mapped = ioremap({PhysAddr(0x1000'0000), 64_MiB});
   ASSERT_OK(mapped);
   const VirtAddr va = VirtAddr::of(mapped.value());

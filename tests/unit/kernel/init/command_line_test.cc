@@ -7,6 +7,7 @@
 #include <random>
 
 #include "bad_inputs.h"
+#include "kernel/init/command_line_word.h"
 #include "seed.h"
 #include "text_writer.h"
 
@@ -17,7 +18,7 @@ TEST(CommandLine, IsAllDefaultsWhenEmpty) {
   TextWriter said;
   for (const char* line : {"", " ", "\t\r\n  "}) {
     const CommandLine c = parse_command_line(line, said);
-    EXPECT_EQ(c.layout, "arm64");
+    EXPECT_EQ(c.layout, LayoutId::arm64);
     EXPECT_EQ(c.kernel, CommandLine::Kernel::shared);
     EXPECT_FALSE(c.linear || c.mem || c.nokaslr || c.tour);
     EXPECT_EQ(c.run, "");
@@ -29,9 +30,11 @@ TEST(CommandLine, IsAllDefaultsWhenEmpty) {
 TEST(CommandLine, UnderstandsEveryWord) {
   TextWriter said;
   const CommandLine c = parse_command_line(
-      "layout=arm64 kernel=separate linear=512M mem=1G run=\"walk 0x10; meminfo\" init=/bin/hello "
+      "layout=i386-6.1 kernel=separate linear=512M mem=1G run=\"walk 0x10; meminfo\" "
+      "init=/bin/hello "
       "nokaslr tour",
       said);
+  EXPECT_EQ(c.layout, LayoutId::i386_6_1);
   EXPECT_EQ(c.kernel, CommandLine::Kernel::separate);
   EXPECT_EQ(c.linear, 512_MiB);
   EXPECT_EQ(c.mem, 1_GiB);
