@@ -4,6 +4,8 @@
 /// later. A layout gives the region; each slot has a fixed place in it.
 #pragma once
 
+#include <arch/cpu.h>
+
 #include "kernel/lib/result.h"
 #include "mm/layout/layout.h"
 #include "mm/paging/attributes.h"
@@ -33,6 +35,16 @@ constexpr VirtRange fixmap_range(const Region& fixmap, FixSlot slot) {
 /// The addresses of `slot` under the current layout.
 inline VirtRange fixmap_range(FixSlot slot) {
   return fixmap_range(current_layout().region(RegionKind::fixmap), slot);
+}
+
+/// Behind the slots, pages that each CPU has to itself (kmap.h), each with an unmapped page after
+/// it too.
+inline constexpr unsigned kFixPagesPerCpu = 9;
+
+/// The addresses of the n-th page of `cpu`.
+constexpr VirtRange fixmap_cpu_page(const Region& fixmap, unsigned cpu, unsigned n) {
+  const u64 nth = std::size(kFixSlots) - 1 + cpu * kFixPagesPerCpu + n;
+  return {VirtAddr(fixmap.first) + kFixTreeSize + nth * 2 * kPageSize, kPageSize};
 }
 
 /// Maps the page-aligned physical range at the start of `slot`; whatever was there is replaced, and
