@@ -60,7 +60,7 @@ constexpr Layout layout(std::string_view name, const Top& top) {
   return {.name = name,
           .user_bits = 32,
           .kernel_bits = 30,
-          .image_place = ImagePlace::linear_map,
+          .image_place = ImagePlace::in_linear_map,
           .image_base = kPageOffset,
           .vmalloc_start = VmallocStart::follows_ram,
           .regions = {{0, kTaskSize - 1, user, "user (TTBR0)"},

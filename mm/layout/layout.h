@@ -66,8 +66,8 @@ class Regions {
 
 /// Where the image runs, given where it was loaded.
 enum class ImagePlace : u8 {
-  own_mapping,  // at image_base, as far into a 2 MiB block as it was loaded
-  linear_map,   // where the linear map has it, RAM beginning with the GiB that it was loaded in
+  own_mapping,    // at image_base, as far into a 2 MiB block as it was loaded
+  in_linear_map,  // where the linear map has it, RAM beginning with the GiB that it was loaded in
 };
 
 /// How far vmalloc keeps away from the linear map.

@@ -39,7 +39,7 @@ KERNEL_TEST(boot, TheRootForNoProgramIsEmptyAndInUse) {
 KERNEL_TEST(boot, TheImageRunsWhereItsLoadAddressSays) {
   EXPECT_EQ(image_range().start(), boot().image);
   const u64 load = image_phys().start().value();
-  const bool is_linear = current_layout().image_place == ImagePlace::linear_map;
+  const bool is_linear = current_layout().image_place == ImagePlace::in_linear_map;
   const u64 into = load & (is_linear ? 0x3fff'ffff : 0x1f'ffff);  // its GiB, or its 2 MiB block
   EXPECT_EQ(boot().image.value(), current_layout().image_base + into);
 }
