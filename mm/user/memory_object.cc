@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include "mm/user/memory_object.h"
+
+#include <cstring>
+#include <new>
+
+#include "mm/slab/kmalloc.h"
+
+namespace meridian {
+namespace {
+
+void drop_page(void*, Frame frame) { drop_user_frame(frame); }
+
+u64 pages_for(u64 bytes) { return divide_up(bytes, kPageSize); }
+
+/// The part of [offset, offset + left) that lies in one page.
+struct Piece {
+  Piece(u64 offset, u64 left)
+      : page(offset >> kPageShift),
+        start(offset & (kPageSize - 1)),
+        size(left < kPageSize - start ? left : kPageSize - start) {}
+
+  u64 page, start, size;
+};
+
+}  // namespace
+
+Result<Ref<MemoryObject>> MemoryObject::create(Kind kind, u64 bytes) {
+  if (bytes > kMostBytes) return Error{Errc::too_large, bytes};
+  auto object =
+      Ref<MemoryObject>::adopt(*new (TRY(kmalloc(sizeof(MemoryObject)))) MemoryObject(kind));
+  object->size_ = bytes;
+  return object;
+}
+
+void MemoryObject::destroy(MemoryObject* object) {
+  object->~MemoryObject();
+  kfree(object);
+}
+
+MemoryObject::~MemoryObject() {
+  pages_.with([](PageTree& pages) { pages.remove_from(0, drop_page, nullptr); });
+}
+
+u64 MemoryObject::resident_pages() {
+  return pages_.with([](PageTree& pages) { return pages.count(); });
+}
+
+FrameRef MemoryObject::find(u64 index) {
+  return pages_.with([&](PageTree& pages) {
+    const Frame frame = pages.find(index);
+    return frame == Frame() ? FrameRef() : FrameRef::share(frame);
+  });
+}
+
+Result<FrameRef> MemoryObject::page(u64 index) {
+  if (index >= pages_for(size())) return Error{Errc::bad_range, index};
+  return obtain(index);
+}
+
+/// The new frame is cleared without the lock; whoever puts his in first wins.
+Result<FrameRef> MemoryObject::obtain(u64 index) {
+  if (FrameRef found = find(index)) return found;
+  FrameRef fresh = TRY(new_zeroed_frame(FrameOwner::page_cache));
+  frame_info(fresh.frame()).set_word(static_cast<u64>(kind_));
+  return pages_.with([&](PageTree& pages) -> Result<FrameRef> {
+    const Frame found = pages.find(index);
+    if (found != Frame()) return FrameRef::share(found);
+    TRY(pages.insert(index, fresh.frame()));
+    return FrameRef::share(fresh.let_go());  // one reference is the tree's
+  });
+}
+
+Result<void> MemoryObject::resize(u64 bytes) {
+  if (bytes > kMostBytes) return Error{Errc::too_large, bytes};
+  pages_.with([&](PageTree& pages) {
+    if (bytes < size_) cut(pages, bytes);
+    size_.store(bytes, std::memory_order_release);
+  });
+  return {};
+}
+
+/// Drops the pages after the new end, and clears what is after it in its last page.
+void MemoryObject::cut(PageTree& pages, u64 bytes) {
+  pages.remove_from(pages_for(bytes), drop_page, nullptr);
+  const u64 used = bytes & (kPageSize - 1);
+  const Frame last = used != 0 ? pages.find(bytes >> kPageShift) : Frame();
+  if (last != Frame())
+    std::memset(KmapLocal(last).pointer<std::byte>() + used, 0, kPageSize - used);
+}
+
+u64 MemoryObject::read(u64 offset, std::span<std::byte> to) {
+  const u64 end = size();
+  if (offset >= end) return 0;
+  if (to.size() > end - offset) to = to.first(end - offset);
+  for (u64 done = 0; done != to.size();) {
+    const Piece piece(offset + done, to.size() - done);
+    if (const FrameRef page = find(piece.page))
+      std::memcpy(&to[done], KmapLocal(page.frame()).pointer<std::byte>() + piece.start,
+                  piece.size);
+    else
+      std::memset(&to[done], 0, piece.size);
+    done += piece.size;
+  }
+  return to.size();
+}
+
+Result<u64> MemoryObject::write(u64 offset, std::span<const std::byte> from) {
+  if (offset > kMostBytes || from.size() > kMostBytes - offset)
+    return Error{Errc::too_large, offset};
+  u64 done = 0;
+  while (done != from.size()) {
+    const Piece piece(offset + done, from.size() - done);
+    const Result<FrameRef> page = obtain(piece.page);
+    if (!page.has_value()) {
+      if (done == 0) return page.error();
+      break;
+    }
+    const KmapLocal window(page.value().frame());
+    std::memcpy(window.pointer<std::byte>() + piece.start, &from[done], piece.size);
+    done += piece.size;
+  }
+  grow_to(offset + done);
+  return done;
+}
+
+void MemoryObject::grow_to(u64 bytes) {
+  pages_.with([&](PageTree&) {
+    if (bytes > size_) size_.store(bytes, std::memory_order_release);
+  });
+}
+
+}  // namespace meridian

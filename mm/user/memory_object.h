@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+/// Memory objects: pages of memory that mappings, files and shared memory have in common. A file's
+/// contents are one (its page cache), shared anonymous memory is another. A page that nobody has
+/// written reads as zeros and has no frame.
+#pragma once
+
+#include <atomic>
+#include <span>
+
+#include "kernel/lib/ref.h"
+#include "kernel/sync/spinlock.h"
+#include "mm/user/page_tree.h"
+#include "mm/user/user_frame.h"
+
+namespace meridian {
+
+/// Any CPU may call anything at any time; only what resize() and write() do to the size they do one
+/// at a time (whose file it is has a lock for that).
+class MemoryObject : public RefCounted {
+ public:
+  /// What /proc counts its mapped pages as.
+  enum class Kind : u8 {
+    file,    // contents of a file
+    shared,  // shared memory without a file
+  };
+  /// Sizes and offsets are at most this, as in Linux (loff_t).
+  static constexpr u64 kMostBytes = (u64{1} << 63) - 1;
+
+  /// An object of `bytes` zeros. Errc::out_of_frames, too_large.
+  static Result<Ref<MemoryObject>> create(Kind kind, u64 bytes = 0);
+  /// For Ref.
+  static void destroy(MemoryObject* object);
+
+  Kind kind() const { return kind_; }
+  u64 size() const { return size_.load(std::memory_order_acquire); }
+  /// Pages that have a frame.
+  u64 resident_pages();
+
+  /// The frame of page `index`, with a reference for the caller; a page that has none gets one, of
+  /// zeros. Errc::bad_range if the page begins at or after the end, out_of_frames.
+  Result<FrameRef> page(u64 index);
+  /// The same for a page that has a frame; an empty FrameRef if it has not.
+  FrameRef find(u64 index);
+
+  /// What was cut off reads as zeros when the object grows again. (Frames that are cut off while
+  /// they are mapped stay until they are unmapped.) Errc::too_large.
+  Result<void> resize(u64 bytes);
+
+  /// Copies from `offset` on; returns how many bytes there were: fewer than asked for at the end,
+  /// none after it.
+  u64 read(u64 offset, std::span<std::byte> to);
+  /// Writes from `offset` on, growing the object; returns how many bytes were written: fewer when
+  /// memory runs out on the way. Errc::out_of_frames if none was, too_large (beyond kMostBytes).
+  Result<u64> write(u64 offset, std::span<const std::byte> from);
+
+ private:
+  explicit MemoryObject(Kind kind) : kind_(kind) {}
+  ~MemoryObject();
+
+  Result<FrameRef> obtain(u64 index);
+  void grow_to(u64 bytes);
+  void cut(PageTree& pages, u64 bytes);
+
+  Kind kind_;
+  std::atomic<u64> size_{0};  // written with pages_ locked
+  Locked<PageTree> pages_;
+};
+
+}  // namespace meridian
