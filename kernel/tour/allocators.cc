@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernel/init/system.h"
 #include "kernel/tour/fragment.h"
 #include "kernel/tour/pages.h"
 #include "mm/frames/frames.h"
@@ -211,18 +210,9 @@ void kmalloc_is_faster(Evidence& e) {
   e.show("malloc, user memory that gets its frames when touched, comes with demand paging");
 }
 
-/// RAM that no linear address leads to.
-u64 bytes_beyond_linear_map() {
-  u64 sum = 0;
-  const u64 end = linear_map.phys().end().value();
-  for (const PhysRange& bank : the_system().memory.banks())
-    if (bank.end().value() > end) sum += bank.end().value() - std::max(end, bank.start().value());
-  return sum;
-}
-
 void highmem(Evidence& e) {
   const u64 present = zone_stats(ZoneKind::highmem).present << kPageShift;
-  const u64 beyond = bytes_beyond_linear_map();
+  const u64 beyond = ram_beyond(linear_map.phys().end());
   e.show("the linear map reaches physical {} to {}; {} of RAM lies beyond it",
          linear_map.phys().start(), linear_map.phys().last(), Bytes{beyond});
   e.require(present == beyond, "HIGHMEM is exactly the RAM that the linear map does not reach");

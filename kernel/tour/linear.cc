@@ -208,9 +208,10 @@ FrameOwner show_owner(Evidence& e, const char* when, Frame frame) {
 
 bool is_free(FrameOwner owner) { return owner == FrameOwner::free || owner == FrameOwner::cached; }
 
-/// Maps the second page of kBuffer (the first keeps the tables there) and says which frame it got.
+/// Maps the second page of kBuffer (the first keeps the tables there), to a frame that the linear
+/// map has, and says which one it got.
 Result<Frame> map_second_page(AddressSpace& space) {
-  TRY(space.map_new(page_of(kBuffer, 1), kUserData));
+  TRY(space.map_new(page_of(kBuffer, 1), kUserData, ZoneKind::normal));
   return Frame::containing(TRY(space.translate(page_of(kBuffer, 1).start())).pa);
 }
 

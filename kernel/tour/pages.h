@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// What several stops ask about a buffer: which frames are behind its pages, and whether they
-/// follow each other. Answers come from a walk of the tables, not from what an allocator says of
-/// itself.
+/// What several stops ask: which frames are behind the pages of a buffer, and whether they follow
+/// each other (answers come from a walk of the tables, not from what an allocator says of itself);
+/// and how much RAM lies where.
 #pragma once
 
 #include "kernel/lib/fixed_vector.h"
@@ -32,6 +32,9 @@ ListedFrames frames_behind(const void* buffer, usize pages);
 
 /// True if every frame follows the one before it.
 bool are_contiguous(std::span<const Frame> frames);
+
+/// RAM at `end` and above, in bytes.
+u64 ram_beyond(PhysAddr end);
 
 /// Shows the frame numbers on one or two lines, under a title.
 void show_frames(Evidence& e, std::string_view title, std::span<const Frame> frames);

@@ -65,6 +65,7 @@ std::span<const TourStop> halves_stops();     // A
 std::span<const TourStop> crossing_stops();   // B
 std::span<const TourStop> linear_stops();     // C
 std::span<const TourStop> allocator_stops();  // D
+std::span<const TourStop> highmem_stops();    // E
 
 /// Runs one stop, with its heading and verdict.
 Verdict run_stop(Writer& out, const TourStop& stop);

@@ -3,6 +3,7 @@
 
 #include "mm/kernel/ioremap.h"
 #include "mm/kernel/kernel_space.h"
+#include "mm/kernel/kmap.h"
 #include "mm/kernel/vmalloc_core.h"
 #include "mm/slab/kmalloc.h"
 
@@ -17,15 +18,16 @@ struct KernelBacking {
       std::countr_zero(arch::entry_span(Level::L2)) - kPageShift;
 
   static Tables& tables() { return kernel_space().tables(); }
+  /// Nobody needs linear addresses of these: HIGHMEM serves first.
   static Result<Frame> alloc_frames(unsigned order) {
-    return meridian::alloc_frames(order, FrameOwner::vmalloc);
+    return meridian::alloc_frames(order, FrameOwner::vmalloc, ZoneKind::highmem);
   }
   static void free_frames(Frame frame, unsigned order) { meridian::free_frames(frame, order); }
   static unsigned order_of(Frame frame) { return frame_info(frame).order(); }
   static Result<void*> alloc_record(usize bytes) { return kmalloc(bytes); }
   static void free_record(void* memory) { kfree(memory); }
   static void zero(Frame first, u64 count) {
-    for (u64 i = 0; i < count; ++i) arch::clear_page(linear_map.pointer(first + i));
+    for (u64 i = 0; i < count; ++i) arch::clear_page(KmapLocal(first + i).pointer());
   }
 };
 using Core = VmallocCore<KernelBacking>;

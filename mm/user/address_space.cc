@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "mm/kernel/kmap.h"
+
 namespace meridian {
 namespace {
 
@@ -21,7 +23,7 @@ class FreshFrames {
  public:
   static constexpr usize kMost = 32;
 
-  FreshFrames() = default;
+  explicit FreshFrames(ZoneKind highest) : highest_(highest) {}
   FreshFrames(const FreshFrames&) = delete;
   FreshFrames& operator=(const FreshFrames&) = delete;
   ~FreshFrames() {
@@ -30,8 +32,8 @@ class FreshFrames {
 
   /// Takes and clears one more.
   Result<void> add() {
-    const Frame frame = TRY(alloc_frame(FrameOwner::user));
-    arch::clear_page(linear_map.pointer(frame));
+    const Frame frame = TRY(alloc_frame(FrameOwner::user, highest_));
+    arch::clear_page(KmapLocal(frame).pointer());
     frames_[count_++] = frame;
     return {};
   }
@@ -40,6 +42,7 @@ class FreshFrames {
   void let_go() { count_ = 0; }
 
  private:
+  ZoneKind highest_;
   std::array<Frame, kMost> frames_;
   usize count_ = 0;
 };
@@ -88,14 +91,14 @@ Result<void> AddressSpace::check(UserRange pages) const {
   return {};
 }
 
-Result<void> AddressSpace::map_new(UserRange pages, Attributes attributes) {
+Result<void> AddressSpace::map_new(UserRange pages, Attributes attributes, ZoneKind highest) {
   TRY(check(pages));
   CHECK(attributes.user);
   if (violates_wx(attributes)) return Error{Errc::write_and_execute, pages.start().value()};
   for (u64 done = 0; done < pages.size();) {
     const u64 left = (pages.size() - done) >> kPageShift;
     const u64 count = left < FreshFrames::kMost ? left : FreshFrames::kMost;
-    const Result<void> mapped = map_batch(virt(pages.start() + done), count, attributes);
+    const Result<void> mapped = map_batch(virt(pages.start() + done), count, attributes, highest);
     if (!mapped.has_value()) {
       if (done != 0) unmap({pages.start(), done}).value();  // ours: no block to split, so it works
       return mapped;
@@ -105,8 +108,9 @@ Result<void> AddressSpace::map_new(UserRange pages, Attributes attributes) {
   return {};
 }
 
-Result<void> AddressSpace::map_batch(VirtAddr start, u64 count, Attributes attributes) {
-  FreshFrames frames;
+Result<void> AddressSpace::map_batch(VirtAddr start, u64 count, Attributes attributes,
+                                     ZoneKind highest) {
+  FreshFrames frames(highest);
   for (u64 i = 0; i < count; ++i) TRY(frames.add());
   TRY(mapper().map_pages(start, frames.view(), attributes));
   resident_ += count;
@@ -145,7 +149,8 @@ Result<void> AddressSpace::write(UserAddr to, std::span<const std::byte> bytes) 
     const Translation page = TRY(translate(to));
     const u64 left = kPageSize - (to.value() & (kPageSize - 1));
     const usize count = bytes.size() < left ? bytes.size() : left;
-    std::byte* const target = linear_map.pointer<std::byte>(page.pa);
+    const KmapLocal visit(Frame::containing(page.pa));
+    std::byte* const target = visit.pointer<std::byte>() + (kPageSize - left);
     std::memcpy(target, bytes.data(), count);
     if (page.attributes.execute) arch::sync_instructions({VirtAddr::of(target), count});
     to = to + count;

@@ -27,10 +27,12 @@ class AddressSpace {
   /// It must not be active on any CPU.
   ~AddressSpace();
 
-  /// Maps fresh zeroed frames at `pages`, which are whole pages of the half where nothing is
-  /// mapped, with the rights in `attributes` (a user mapping). All or nothing. Errc::bad_range,
-  /// not_aligned, already_mapped, out_of_frames, write_and_execute.
-  Result<void> map_new(UserRange pages, Attributes attributes);
+  /// Maps fresh zeroed frames, from zone `highest` or a lower one, at `pages`, which are whole
+  /// pages of the half where nothing is mapped, with the rights in `attributes` (a user mapping).
+  /// All or nothing. Errc::bad_range, not_aligned, already_mapped, out_of_frames,
+  /// write_and_execute.
+  Result<void> map_new(UserRange pages, Attributes attributes,
+                       ZoneKind highest = ZoneKind::highmem);
   /// Unmaps `pages`, holes being fine, and frees their frames. When it returns no TLB knows them.
   /// Errc::bad_range, not_aligned, out_of_frames.
   Result<void> unmap(UserRange pages);
@@ -62,7 +64,7 @@ class AddressSpace {
 
   Mapper mapper() const;
   Result<void> check(UserRange pages) const;
-  Result<void> map_batch(VirtAddr start, u64 count, Attributes attributes);
+  Result<void> map_batch(VirtAddr start, u64 count, Attributes attributes, ZoneKind highest);
   void free_leaves();
 
   Frame root_;
