@@ -24,6 +24,10 @@ const char* name_of(Errc code) {
     case Errc::truncated: return "truncated";
     case Errc::unsupported: return "not supported";
     case Errc::not_found: return "not found";
+    case Errc::not_permitted: return "not permitted";
+    case Errc::no_access: return "no access";
+    case Errc::over_limit: return "over a limit";
+    case Errc::try_again: return "not now";
     case Errc::fault: return "the access faulted";
     case Errc::timed_out: return "timed out";
     case Errc::failed: return "failed";

@@ -37,6 +37,11 @@ enum class Errc : u8 {
   truncated,            // a structure ends before its end - the offset
   unsupported,          // well formed, but not something this kernel or CPU does - a number or 0
   not_found,            // no such node, property, file, command - 0
+  // Rights and limits of programs.
+  not_permitted,  // only somebody more privileged may (EPERM) - a number or 0
+  no_access,      // the rights of what is asked for do not allow it (EACCES) - a number or 0
+  over_limit,     // beyond a resource limit - the number
+  try_again,      // beyond what may be had now (EAGAIN) - a number or 0
   // Machine.
   fault,      // the access faulted - the address
   timed_out,  // a device did not answer - 0

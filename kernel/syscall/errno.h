@@ -9,8 +9,10 @@
 namespace meridian {
 
 enum class Errno : u16 {
+  eperm = 1,
   eio = 5,
   ebadf = 9,
+  eagain = 11,
   enomem = 12,
   eacces = 13,
   efault = 14,
@@ -28,10 +30,16 @@ constexpr Errno errno_of(Errc code) {
     case Errc::out_of_address_space:
     case Errc::out_of_slots:
     case Errc::not_mapped:
+    case Errc::over_limit:
       return Errno::enomem;
+    case Errc::not_permitted:
+      return Errno::eperm;
+    case Errc::try_again:
+      return Errno::eagain;
     case Errc::already_mapped:
       return Errno::eexist;
     case Errc::write_and_execute:
+    case Errc::no_access:
       return Errno::eacces;
     case Errc::unsupported:
       return Errno::enosys;
