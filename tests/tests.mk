@@ -18,6 +18,7 @@ UNIT_KERNEL_SOURCES := $(wildcard \
 	kernel/log/symbol_table.cc \
 	kernel/proc/elf.cc \
 	kernel/proc/initial_stack.cc \
+	kernel/proc/signal.cc \
 	kernel/shell/args.cc \
 	kernel/shell/line_editor.cc \
 	kernel/shell/shell.cc \

@@ -19,11 +19,8 @@ constinit std::atomic<u64> next_pid{1};
 
 constexpr u64 kHeapMost = 1_GiB;
 
-/// Linux's numbers of the signals that end a program.
-constexpr int kSigill = 4, kSigtrap = 5, kSigbus = 7, kSigfpe = 8, kSigsegv = 11;
-
 /// For an exception that is no abort.
-int signal_of(arch::ExceptionClass ec) {
+Signal signal_of(arch::ExceptionClass ec) {
   switch (ec) {
     case arch::ExceptionClass::pc_alignment:
     case arch::ExceptionClass::sp_alignment:
@@ -37,7 +34,7 @@ int signal_of(arch::ExceptionClass ec) {
   }
 }
 
-int signal_of(const arch::Fault& fault) {
+Signal signal_of(const arch::Fault& fault) {
   if (!fault.syndrome().is_abort()) return signal_of(fault.syndrome().ec());
   switch (fault.kind()) {
     case arch::FaultKind::alignment:
@@ -86,23 +83,6 @@ class Running {
 Program* current_program() {
   arch::IrqGuard guard;  // the slot is this CPU's: do not move in between
   return running[arch::cpu_index()].load();
-}
-
-const char* signal_name(int signal) {
-  switch (signal) {
-    case kSigill:
-      return "SIGILL";
-    case kSigtrap:
-      return "SIGTRAP";
-    case kSigbus:
-      return "SIGBUS";
-    case kSigfpe:
-      return "SIGFPE";
-    case kSigsegv:
-      return "SIGSEGV";
-    default:
-      return "a signal";
-  }
 }
 
 Program::~Program() = default;

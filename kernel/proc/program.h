@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "kernel/proc/elf.h"
+#include "kernel/proc/signal.h"
 #include "mm/user/address_space.h"
 #include "mm/user/user_layout.h"
 
@@ -25,9 +26,6 @@ struct ProgramEnd {
   /// As a shell sees it: the status, or 128 and the signal.
   int exit_status() const { return how == How::exited ? status : 128 + status; }
 };
-
-/// "SIGSEGV" and the like.
-const char* signal_name(int signal);
 
 class Program {
  public:

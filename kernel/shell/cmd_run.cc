@@ -44,7 +44,7 @@ Error say_why_not(Writer& out, const Program& program, std::string_view name, Er
 
 Result<void> say_how_it_ended(Writer& out, std::string_view name, const ProgramEnd& end) {
   if (end.how == ProgramEnd::How::killed)
-    print(out, "{} was killed ({}): {}\n", name, signal_name(end.status), end.fault);
+    print(out, "{} was killed ({}): {}\n", name, name_of_signal(static_cast<Signal>(end.status)), end.fault);
   else
     print(out, "{} exited with status {}\n", name, end.status);
   if (end.exit_status() == 0) return {};

@@ -211,7 +211,7 @@ void bit_55(Evidence& e) {
   BufferWriter<128> what;
   print(what, "EL0 {} at {}: ", how, va);
   if (killed)
-    print(what, "{}: killed by {}", end.fault, signal_name(end.status));
+    print(what, "{}: killed by {}", end.fault, name_of_signal(static_cast<Signal>(end.status)));
   else
     print(what, "it lived, and ended with status {}", end.status);
   if (killed) e.show("ESR {:08x} FAR {:016x}", end.fault.esr, end.fault.far);
