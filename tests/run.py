@@ -112,6 +112,15 @@ def gtest_results(output, status):
         yield Result("unit_tests", FAILED, f"ended with status {status}\n" + output[-4000:])
 
 
+def tallies(outputs):
+    """What all runs of the unit tests together counted (tests/support/tally.cc): a line for each sum."""
+    sums = {}
+    for output in outputs:
+        for count, what in re.findall(r"^(\d+) ([a-z ]+)$", output, re.MULTILINE):
+            sums[what] = sums.get(what, 0) + int(count)
+    return [f"{count} {what}" for what, count in sums.items()]
+
+
 def unit_part(_):
     """The GoogleTest program, once a core, each with its share of the tests and the same seed."""
     if not os.path.exists(UNIT_TESTS):
@@ -123,13 +132,17 @@ def unit_part(_):
         return run([UNIT_TESTS, "--gtest_color=no"], UNIT_TESTS_SECONDS, GTEST_TOTAL_SHARDS=str(CORES),
                    GTEST_SHARD_INDEX=str(index), MERIDIAN_SEED=seed)
 
+    outputs = []
     with ThreadPoolExecutor(CORES) as pool:
         for index, (status, output) in enumerate(pool.map(shard, range(CORES))):
             keep(f"unit-{index}.txt", output)
+            outputs.append(output)
             results = list(gtest_results(output, status))
             yield from results
             if status != 0 and all(result.status != FAILED for result in results):
                 yield Result(f"unit_tests, part {index}", FAILED, f"status {status}\n" + output[-4000:])
+    for line in tallies(outputs):
+        print(f"unit    {line}", flush=True)
 
 
 def ktap_results(output, status):

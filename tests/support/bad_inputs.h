@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Counts the bad inputs that the tests gave to the interfaces: one number for each and the sum are
-/// printed at the end of the run ("bad inputs: N").
+/// Makes bad inputs out of good ones, and counts them (tally.h).
 #pragma once
 
 #include <cstddef>
@@ -11,11 +10,9 @@
 #include <vector>
 
 #include "kernel/lib/types.h"
+#include "tally.h"
 
 namespace meridian {
-
-/// One more bad input was given to an interface named `interface`.
-void count_bad_input(const char* interface);
 
 /// A copy of `bytes` in a heap block of exactly their size (and aligned to 16), so that the address
 /// sanitizer sees the first byte read past its end.

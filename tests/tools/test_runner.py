@@ -78,3 +78,9 @@ def test_gtest_that_dies_in_a_test_fails_that_test():
 def test_gtest_that_dies_after_the_last_test_fails():
     results = list(run.gtest_results("[ RUN      ] A.B\n[       OK ] A.B (0 ms)\n", -11))
     assert [r.status for r in results] == ["passed", "failed"]
+
+
+def test_the_sums_of_all_runs_are_added_up():
+    one = "       3 bad inputs: vfree\n       4 bad inputs: kmalloc\n7 bad inputs\n"
+    assert run.tallies([one + "[  PASSED  ] 3 tests.\n", "5 bad inputs\n"]) == ["12 bad inputs"]
+    assert run.tallies([]) == []

@@ -12,6 +12,7 @@
 
 #include "bad_inputs.h"
 #include "seed.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {

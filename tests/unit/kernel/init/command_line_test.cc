@@ -9,6 +9,7 @@
 #include "bad_inputs.h"
 #include "kernel/init/command_line_word.h"
 #include "seed.h"
+#include "tally.h"
 #include "text_writer.h"
 
 namespace meridian {

@@ -8,8 +8,8 @@
 #include <random>
 #include <string>
 
-#include "bad_inputs.h"
 #include "seed.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {

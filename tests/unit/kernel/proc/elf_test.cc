@@ -10,6 +10,7 @@
 
 #include "bad_inputs.h"
 #include "seed.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {

@@ -9,8 +9,8 @@
 #include <memory>
 #include <random>
 
-#include "bad_inputs.h"
 #include "seed.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "bad_inputs.h"
 #include "seed.h"
+#include "tally.h"
 #include "text_writer.h"
 
 namespace meridian {

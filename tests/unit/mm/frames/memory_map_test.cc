@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "bad_inputs.h"
 #include "seed.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {

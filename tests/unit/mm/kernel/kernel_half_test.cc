@@ -8,9 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "bad_inputs.h"
 #include "fake_ram.h"
-#include "injections.h"
 #include "mm/frames/failure_injection.h"
 #include "mm/kernel/fixmap.h"
 #include "mm/kernel/ioremap.h"
@@ -21,6 +19,7 @@
 #include "mm/slab/slab.h"
 #include "model_decoders.h"
 #include "seed.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {

@@ -6,13 +6,12 @@
 #include <arch/paging.h>
 #include <gtest/gtest.h>
 
-#include "bad_inputs.h"
 #include "fake_tables.h"
-#include "injections.h"
 #include "mm/kernel/linear_map_build.h"
 #include "mm/layout/arm64.h"
 #include "model_decoders.h"
 #include "model_mmu.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {

@@ -8,9 +8,8 @@
 #include <optional>
 #include <random>
 
-#include "bad_inputs.h"
-#include "injections.h"
 #include "seed.h"
+#include "tally.h"
 #include "vmalloc_world.h"
 
 namespace meridian {

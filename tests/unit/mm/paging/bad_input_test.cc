@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "bad_inputs.h"
 #include "machine.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {

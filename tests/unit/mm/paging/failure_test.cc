@@ -5,8 +5,8 @@
 
 #include <functional>
 
-#include "injections.h"
 #include "machine.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {

@@ -7,9 +7,9 @@
 #include <map>
 #include <random>
 
-#include "injections.h"
 #include "machine.h"
 #include "seed.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {

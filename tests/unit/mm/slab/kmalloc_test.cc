@@ -9,11 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "bad_inputs.h"
 #include "fake_ram.h"
-#include "injections.h"
 #include "mm/slab/slab.h"
 #include "seed.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {

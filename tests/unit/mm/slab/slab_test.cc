@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "fake_ram.h"
-#include "injections.h"
 #include "mm/slab/kmalloc.h"
 #include "seed.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {

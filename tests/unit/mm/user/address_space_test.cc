@@ -10,9 +10,9 @@
 
 #include "el0_oracle.h"
 #include "fake_ram.h"
-#include "injections.h"
 #include "mm/frames/failure_injection.h"
 #include "seed.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {

@@ -7,11 +7,11 @@
 
 #include <random>
 
-#include "bad_inputs.h"
 #include "el0_oracle.h"
 #include "fake_ram.h"
 #include "mm/user/address_space.h"
 #include "seed.h"
+#include "tally.h"
 
 namespace meridian {
 namespace {
