@@ -38,8 +38,19 @@ Result<void> take_reserved(const FdtNode& node, Machine& machine) {
   return {};
 }
 
+/// No boot depends on a command line: without one that can be read there is none. An empty property
+/// is what some boot loaders leave when they were given nothing.
+void take_bootargs(const FdtProperty& property, Machine& machine) {
+  if (property.bytes().empty()) return;
+  const Result<std::string_view> text = property.as_string();
+  if (text.has_value())
+    machine.bootargs = text.value();
+  else
+    machine.bootargs_unterminated = true;
+}
+
 Result<void> take_chosen(const FdtNode& node, Machine& machine) {
-  if (const auto text = node.property("bootargs")) machine.bootargs = TRY(text->as_string());
+  if (const auto text = node.property("bootargs")) take_bootargs(*text, machine);
   if (const auto text = node.property("stdout-path")) machine.stdout_path = TRY(text->as_string());
   if (const auto seed = node.property("kaslr-seed")) machine.kaslr_seed = TRY(seed->as_u64());
   const auto start = node.property("linux,initrd-start"), end = node.property("linux,initrd-end");
@@ -150,13 +161,6 @@ Result<void> describe_machine(const Fdt& fdt, MachineDescription& machine) {
   for (const FdtNode& node : FdtWalk(fdt)) TRY(collector.take(node));
   if (machine.memory.is_empty()) return Error{Errc::not_found};
   return collector.prefer_stdout(fdt);
-}
-
-std::string_view boot_arguments(const Fdt& fdt) {
-  const Result<FdtNode> chosen = fdt.find("/chosen");
-  if (!chosen.has_value()) return {};
-  const std::optional<FdtProperty> text = chosen.value().property("bootargs");
-  return text ? text->as_string().value_or({}) : std::string_view{};
 }
 
 }  // namespace meridian

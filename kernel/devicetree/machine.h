@@ -42,6 +42,7 @@ struct MachineDescription {
   FixedVector<ReservedMemory, kMaxReserved> reserved;
   PhysRange initrd;  // empty if there is none
   std::string_view bootargs, stdout_path;
+  bool bootargs_unterminated = false;  // and so not in `bootargs`
   u64 kaslr_seed = 0;
   Uart uart;
   Gic gic;
@@ -56,8 +57,5 @@ struct MachineDescription {
 /// first error met, with its offset in the tree; Errc::too_large if a list is longer than this
 /// kernel takes.
 Result<void> describe_machine(const Fdt& fdt, MachineDescription& machine);
-
-/// The command line in /chosen, or nothing. Cheap enough for the first instructions of boot.
-std::string_view boot_arguments(const Fdt& fdt);
 
 }  // namespace meridian

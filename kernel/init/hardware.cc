@@ -95,6 +95,8 @@ void read_device_tree(System& system) {
 
 void read_command_line(System& system) {
   BufferWriter<512> complaints;
+  if (system.machine.bootargs_unterminated)
+    complaints.write("command line: it has no end; ignored\n");
   system.options = parse_command_line(system.machine.bootargs, complaints);
   if (!complaints.text().empty()) console().write(complaints.text());
 }

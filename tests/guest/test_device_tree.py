@@ -138,6 +138,28 @@ def test_whatever_the_command_line_holds_the_kernel_boots_or_says_why(bootargs):
     assert boots(result) or STOPS in result.output or "meridian> " in result.output, result.output
 
 
+def boot_to_the_prompt(bootargs):
+    """With these bytes as the property (None: without it). Nobody types, so run.py ends it."""
+    tree = qemu_tree()
+    chosen = tree.find("chosen").properties
+    del chosen["bootargs"]
+    if bootargs is not None:
+        chosen["bootargs"] = bootargs
+    return boot_with(build(tree), timeout=4)
+
+
+@pytest.mark.parametrize("bootargs", [None, b"", b"\0"], ids=["missing", "no bytes", "no words"])
+def test_an_empty_command_line_is_none(bootargs):
+    result = boot_to_the_prompt(bootargs)
+    assert "meridian> " in result.output and "command line" not in result.output, result.output
+
+
+def test_a_command_line_without_an_end_is_said_and_ignored():
+    result = boot_to_the_prompt(b"run=help")
+    assert "meridian> " in result.output, result.output
+    assert result.lines("command line") == ["command line: it has no end; ignored"]
+
+
 @pytest.mark.deep
 def test_random_damage_never_hangs_and_is_never_silent():
     """Bytes of a good tree are changed at random. A tree that still says what the kernel needs boots."""
