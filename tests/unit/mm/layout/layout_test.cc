@@ -46,6 +46,22 @@ constexpr Regions kNoHole = {
     kUser, {0x0001'0000'0000'0000, 0xfffe'ffff'ffff'ffff, RegionKind::guard, ""}, kHigh};
 static_assert(!tiles(kNoHole));
 
+// vmalloc may follow RAM only where a linear region and a gap come before it: they give way.
+consteval bool tiles_when_vmalloc_follows_ram(RegionKind before) {
+  return tiles_the_space(
+      {.name = "test",
+       .user_bits = 48,
+       .kernel_bits = 48,
+       .vmalloc_start = VmallocStart::follows_ram,
+       .regions = {kUser,
+                   kHole,
+                   {0xffff'0000'0000'0000, 0xffff'0000'3fff'ffff, RegionKind::linear, ""},
+                   {0xffff'0000'4000'0000, 0xffff'0000'4fff'ffff, before, ""},
+                   {0xffff'0000'5000'0000, kTop, RegionKind::vmalloc, ""}}});
+}
+static_assert(tiles_when_vmalloc_follows_ram(RegionKind::guard));
+static_assert(!tiles_when_vmalloc_follows_ram(RegionKind::modules));
+
 /// The headings of /sys/kernel/debug/kernel_page_tables on Linux 6.1, arm64, 4 KiB pages, 48 bits.
 TEST(Arm64Layout, HasLinuxsAddresses) {
   const struct {
