@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+/// The layout of the frame that a signal handler runs on.
+#pragma once
+
+#include "arch/aarch64/cpu/signal_frame.h"
