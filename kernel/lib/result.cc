@@ -30,6 +30,7 @@ const char* name_of(Errc code) {
     case Errc::try_again: return "not now";
     case Errc::fault: return "the access faulted";
     case Errc::timed_out: return "timed out";
+    case Errc::interrupted: return "interrupted";
     case Errc::failed: return "failed";
   }
   return "unknown error";

@@ -43,9 +43,10 @@ enum class Errc : u8 {
   over_limit,     // beyond a resource limit - the number
   try_again,      // beyond what may be had now (EAGAIN) - a number or 0
   // Machine.
-  fault,      // the access faulted - the address
-  timed_out,  // a device did not answer - 0
-  failed,     // a command or test ended with a failure of its own - its status
+  fault,        // the access faulted - the address
+  timed_out,    // a device did not answer, or a deadline passed - 0
+  interrupted,  // a signal came while waiting - 0
+  failed,       // a command or test ended with a failure of its own - its status
 };
 
 /// One lower-case phrase without a full stop, for "error: <phrase> (0x...)".

@@ -10,6 +10,7 @@ namespace meridian {
 
 enum class Errno : u16 {
   eperm = 1,
+  eintr = 4,
   eio = 5,
   ebadf = 9,
   eagain = 11,
@@ -43,6 +44,8 @@ constexpr Errno errno_of(Errc code) {
       return Errno::eacces;
     case Errc::unsupported:
       return Errno::enosys;
+    case Errc::interrupted:
+      return Errno::eintr;
     default:
       return Errno::einval;
   }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// The machine around the CPU: its clock, its devices and how to leave it. Where the devices are
-/// comes from the device tree.
+/// The machine around the CPU: its clock (<arch/clock.h>), its devices and how to leave it. Where
+/// the devices are comes from the device tree.
 #pragma once
 
-#include "arch/aarch64/hw/barrier.h"
-#include "arch/aarch64/hw/sysreg.h"
+#include <arch/clock.h>
+
 #include "kernel/lib/result.h"
 #include "kernel/lib/types.h"
 #include "mm/address.h"
@@ -26,14 +26,6 @@ bool runs_high();
 /// One line on the UART and the end, at any time before the console stands. `about` is printed
 /// after the message unless it is 0.
 [[noreturn]] void early_stop(const char* message, u64 about = 0);
-
-/// The generic timer's counter (virtual time), and its steps a second. The barrier keeps the read
-/// from being done early, before the work that it times.
-inline u64 counter() {
-  hw::isb();
-  return hw::read_cntvct_el0();
-}
-inline u64 counter_frequency() { return hw::read_cntfrq_el0(); }
 
 /// The UART at `registers` as a console device: polled, no interrupts.
 ConsoleDevice& start_uart(VirtAddr registers);

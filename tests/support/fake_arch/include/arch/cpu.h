@@ -2,6 +2,8 @@
 /// <arch/cpu.h> on the host. A test says which CPU it plays.
 #pragma once
 
+#include <thread>
+
 #include "kernel/lib/types.h"
 
 namespace meridian::arch {
@@ -10,7 +12,8 @@ inline constexpr unsigned kMaxCpus = 8;
 inline thread_local unsigned fake_cpu = 0;
 
 inline unsigned cpu_index() { return fake_cpu; }
-inline void relax() {}
+/// Whoever holds the lock may need this processor to let it go.
+inline void relax() { std::this_thread::yield(); }
 inline void wait_for_interrupt() {}
 
 }  // namespace meridian::arch

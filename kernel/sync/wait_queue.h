@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/// WaitQueue: threads that wait until a state, which a Locked<T> owns, is as they want it. Whoever
+/// changes the state does so inside with(), and then calls wake_one() or wake_all().
+///
+///   queue.wait(state, [](State& s) { return std::exchange(s.full, false); });   // one thread
+///   state.with([](State& s) { s.full = true; }), queue.wake_one();              // another
+///
+/// No wake is lost: a waiter is on the queue before it lets go of the lock under which it found the
+/// state wanting, so a change made after that finds it there.
+#pragma once
+
+#include "kernel/lib/list.h"
+#include "kernel/lib/result.h"
+#include "kernel/sync/sleeper.h"
+#include "kernel/sync/spinlock.h"
+
+namespace meridian {
+
+class WaitQueue {
+ public:
+  constexpr WaitQueue() = default;
+
+  /// Calls `ready(T&)` under the lock of `state` until it returns true; sleeps in between, without
+  /// the lock. So `ready` may take what it waited for. Errc::interrupted, if the options allow it
+  /// and interrupt() came; Errc::timed_out at the deadline. Then `ready` has just said no once
+  /// more, and nothing was taken.
+  template <typename T, typename Ready>
+  Result<void> wait(Locked<T>& state, Ready&& ready, const WaitOptions& options = {}) {
+    if (state.with(ready)) return {};
+    Waiter me(*this);
+    for (WakeReason reason = WakeReason::woken;;) {
+      const bool done = state.with([&](T& value) {
+        me.leave();  // a wake that comes from now on is not ours to lose
+        if (ready(value)) return true;
+        if (reason == WakeReason::woken) me.enter();
+        return false;
+      });
+      if (done) return {};
+      if (reason != WakeReason::woken) return error_of(reason);
+      reason = me.sleep(options);
+    }
+  }
+
+  /// Wakes who has waited longest. Right if every waiter waits for the same thing; else
+  /// wake_all(), and those whose time has not come sleep again.
+  void wake_one() {
+    SpinGuard guard(lock_);
+    wake_first();
+  }
+  void wake_all() {
+    SpinGuard guard(lock_);
+    while (wake_first()) {
+    }
+  }
+  bool is_empty() {
+    SpinGuard guard(lock_);
+    return waiters_.is_empty();
+  }
+
+ private:
+  /// A thread inside wait(), on its stack.
+  class Waiter {
+   public:
+    explicit Waiter(WaitQueue& queue) : queue_(queue), thread_(current_sleeper()) {}
+    ~Waiter() { leave(); }  // `ready` threw: on the host a failed CHECK does
+
+    void enter() {
+      SpinGuard guard(queue_.lock_);
+      queue_.waiters_.push_back(*this);
+    }
+    /// When it returns no waker knows this thread any more, also none that has just taken it off.
+    void leave() {
+      SpinGuard guard(queue_.lock_);
+      if (hook.is_linked()) queue_.waiters_.erase(*this);
+    }
+    WakeReason sleep(const WaitOptions& options) { return thread_.sleep(options); }
+    void wake() { thread_.wake(); }
+
+    ListHook<Waiter> hook;
+
+   private:
+    WaitQueue& queue_;
+    Sleeper& thread_;
+  };
+
+  static Error error_of(WakeReason reason) {
+    return {reason == WakeReason::interrupted ? Errc::interrupted : Errc::timed_out};
+  }
+
+  /// With lock_ held for as long as the waiter is in use: without it, it may be gone.
+  bool wake_first() {
+    Waiter* const first = waiters_.pop_front();
+    if (first == nullptr) return false;
+    first->wake();
+    return true;
+  }
+
+  Spinlock lock_;
+  List<Waiter, &Waiter::hook> waiters_;
+};
+
+}  // namespace meridian
