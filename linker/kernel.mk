@@ -17,7 +17,7 @@ TEST_SOURCES   := $(call sources_under,tests/kernel)
 
 # Code outside arch/aarch64/boot that also runs before the image has relocated itself.
 # tests/check_elf.py sees to it that none of it needs an absolute address.
-EARLY_SOURCES := kernel/init/command_line_word.cc kernel/lib/parse.cc
+EARLY_SOURCES := kernel/lib/command_line_word.cc kernel/lib/parse.cc
 
 # Hosted compiler, freestanding code: nothing of Debian's Linux defaults may be left.
 CODE_FLAGS := -std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics \

@@ -30,7 +30,7 @@ LAYERS = (
     Layer("lib", ("kernel/lib/",)),
     Layer("addresses", ("mm/*", "mm/layout/"), ("lib",)),
     Layer("attributes", ("mm/paging/attributes.h", "mm/paging/format.h"), ("lib", "addresses")),
-    Layer("vmsa", (f"{ARCH}/vmsa/", f"{ARCH}/regs/"), PURE),
+    Layer("vmsa", (f"{ARCH}/vmsa/", f"{ARCH}/regs/", f"{ARCH}/abi/"), PURE),
     Layer("hw", (f"{ARCH}/hw/",), PURE + ("vmsa",)),
     Layer("engine", ("mm/paging/",), PURE),
     Layer("arch", (f"{ARCH}/include/arch/",), PURE + ("vmsa", "hw", "engine")),
@@ -92,7 +92,7 @@ def check_test_include(path, name):
     if path.startswith("tests/kernel/"):
         allowed = path.startswith("tests/kernel/arch/")
     else:  # on this computer only the parts without assembly can be tested
-        allowed = name.startswith((f"{ARCH}/vmsa/", f"{ARCH}/regs/"))
+        allowed = name.startswith((f"{ARCH}/vmsa/", f"{ARCH}/regs/", f"{ARCH}/abi/"))
     return None if allowed else f'"{name}" names an architecture; go through <arch/...>'
 
 

@@ -13,7 +13,7 @@ UNIT_KERNEL_SOURCES := $(wildcard \
 	kernel/console/*.cc \
 	kernel/devicetree/*.cc \
 	kernel/fs/cpio.cc \
-	kernel/init/command_line*.cc \
+	kernel/init/command_line.cc \
 	kernel/lib/*.cc \
 	kernel/log/symbol_table.cc \
 	kernel/proc/elf.cc \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/init/command_line.h"
 
-#include "kernel/init/command_line_word.h"
+#include "kernel/lib/command_line_word.h"
 #include "kernel/lib/parse.h"
 #include "kernel/lib/quoted.h"
 

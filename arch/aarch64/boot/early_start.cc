@@ -8,7 +8,7 @@
 #include "arch/aarch64/hw/sysreg.h"
 #include "arch/aarch64/regs/id_mmfr.h"
 #include "arch/aarch64/virt/pl011.h"
-#include "kernel/init/command_line_word.h"
+#include "kernel/lib/command_line_word.h"
 #include "mm/image.h"
 
 namespace meridian::arch {

@@ -2,4 +2,4 @@
 /// The layout of the frame that a signal handler runs on.
 #pragma once
 
-#include "arch/aarch64/cpu/signal_frame.h"
+#include "arch/aarch64/abi/signal_frame.h"

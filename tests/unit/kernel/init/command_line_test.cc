@@ -7,7 +7,7 @@
 #include <random>
 
 #include "bad_inputs.h"
-#include "kernel/init/command_line_word.h"
+#include "kernel/lib/command_line_word.h"
 #include "seed.h"
 #include "tally.h"
 #include "text_writer.h"

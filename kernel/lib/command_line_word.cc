@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/init/command_line_word.h"
+#include "kernel/lib/command_line_word.h"
 
 #include "kernel/lib/parse.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// The signal frame: where things lie, and which frames sigreturn refuses. (The layouts that
 /// compile were worked out from the offsets that a C compiler gives for ucontext_t on arm64.)
-#include "arch/aarch64/cpu/signal_frame.h"
+#include "arch/aarch64/abi/signal_frame.h"
 
 #include <gtest/gtest.h>
 
