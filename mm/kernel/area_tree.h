@@ -24,6 +24,10 @@ class AreaNode {
   constexpr u64 end_value() const { return start_ + size_; }
   constexpr u64 size() const { return size_; }
 
+ protected:
+  /// Lies at other addresses from now on; it must be in no tree.
+  constexpr void place(u64 start, u64 size) { start_ = start, size_ = size; }
+
  private:
   friend class RawAreaTree;
   friend class AreaTreeInspector;  // the tests' own judge of the invariants

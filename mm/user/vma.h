@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+/// A VMA (virtual memory area, Linux's word): a range of a program's addresses where one rule
+/// holds. It says what may be there; the tables say what is.
+#pragma once
+
+#include "mm/kernel/area_tree.h"
+#include "mm/paging/attributes.h"
+#include "mm/user/memory_object.h"
+
+namespace meridian {
+
+/// What a program asked for (PROT_READ and so on); all false: no access at all.
+struct Protection {
+  bool read = false, write = false, execute = false;
+
+  /// Can everything be done that `wanted` names?
+  constexpr bool covers(const Protection& wanted) const {
+    return (read || !wanted.read) && (write || !wanted.write) && (execute || !wanted.execute);
+  }
+  friend constexpr bool operator==(const Protection&, const Protection&) = default;
+};
+
+enum class UserAccess : u8 { read, write, execute };
+
+/// As on arm64 Linux, whatever can be written or executed can be read.
+constexpr bool permits(const Protection& protection, UserAccess access) {
+  switch (access) {
+    case UserAccess::read:
+      return protection.read || protection.write || protection.execute;
+    case UserAccess::write:
+      return protection.write;
+    case UserAccess::execute:
+      return protection.execute;
+  }
+  UNREACHABLE();
+}
+
+/// The rights of a page under `protection`. Without any, the page stays where it is, out of EL0's
+/// reach (and the kernel's: it copies with EL0's rights).
+constexpr Attributes page_rights(const Protection& protection) {
+  Attributes rights = kUserRodata;
+  rights.user = permits(protection, UserAccess::read);
+  rights.write = protection.write;
+  rights.execute = protection.execute;
+  return rights;
+}
+/// The same for a page that must be copied before it is written.
+constexpr Attributes shared_page_rights(const Protection& protection) {
+  Attributes rights = page_rights(protection);
+  rights.write = false;
+  return rights;
+}
+
+/// All that neighbours must have in common to be one VMA, but for the object.
+struct VmaTraits {
+  Protection protection;
+  Protection most{true, true, true};  // what mprotect may ask for
+  bool shared = false;                // writes are seen by all who map the object
+  bool grows_down = false;            // a stack: touching what lies below extends it
+  bool locked = false;                // its pages are there before they are touched
+  bool dont_fork = false;             // a child has nothing here
+  bool wipe_on_fork = false;          // a child has zeros here
+  bool no_dump = false;               // left out of core dumps
+
+  friend constexpr bool operator==(const VmaTraits&, const VmaTraits&) = default;
+};
+
+class Vma : public AreaNode {
+ public:
+  Vma(UserRange range, const VmaTraits& its_traits, Ref<MemoryObject> its_object, u64 its_page)
+      : AreaNode(range.start().value(), range.size()),
+        traits(its_traits),
+        object(std::move(its_object)),
+        first_page(its_page) {}
+
+  UserAddr start() const { return UserAddr(start_value()); }
+  UserAddr end() const { return UserAddr(end_value()); }
+  UserRange range() const { return {start(), size()}; }
+  u64 pages() const { return size() >> kPageShift; }
+
+  /// The object's page at `va`. (Anonymous memory has no object, and its pages no numbers.)
+  u64 page_at(UserAddr va) const { return first_page + ((va - start()) >> kPageShift); }
+  /// Pages are copied before they are written.
+  bool is_private() const { return !traits.shared; }
+  /// Counted by RLIMIT_DATA: what a program can fill with data of its own.
+  bool is_data() const { return is_private() && traits.protection.write && !traits.grows_down; }
+
+  VmaTraits traits;
+  Ref<MemoryObject> object;  // null: anonymous and private
+  u64 first_page;            // of the object, at start(); 0 without one
+
+ private:
+  friend class VmaTree;
+};
+
+}  // namespace meridian

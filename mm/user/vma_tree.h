@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/// The VMAs of one address space, by address. Neighbours that are alike are always one VMA, so that
+/// their number is the smallest that can say what is mapped. The caller holds the space's lock.
+#pragma once
+
+#include "mm/user/vma.h"
+
+namespace meridian {
+
+class VmaTree {
+ public:
+  /// Linux's default of vm.max_map_count.
+  static constexpr usize kMost = 65'530;
+
+  explicit VmaTree(UserAddr end) : tree_(UserRange::between(UserAddr(0), end)) {}
+  VmaTree(const VmaTree&) = delete;
+  VmaTree& operator=(const VmaTree&) = delete;
+  ~VmaTree() { clear(); }
+
+  /// A VMA that is not in the tree yet. Errc::out_of_frames, over_limit (there are too many).
+  Result<Vma*> make(UserRange range, const VmaTraits& traits, Ref<MemoryObject> object,
+                    u64 first_page);
+  /// For one that is in no tree.
+  static void destroy(Vma* vma);
+
+  Vma* find(UserAddr va) const { return tree_.containing(va); }
+  /// The lowest that ends above `va`, or null.
+  Vma* first_ending_after(UserAddr va) const { return tree_.first_ending_after(va); }
+  Vma* first() const { return tree_.first(); }
+  static Vma* next(const Vma& vma) { return AreaTree<Vma, UserAddr>::next(vma); }
+  usize count() const { return tree_.count(); }
+  /// Where VMAs may lie.
+  UserRange bounds() const { return tree_.bounds(); }
+
+  /// Puts `vma` where nothing is, and makes it one with neighbours that are alike. `vma` may be
+  /// gone afterwards; returns what holds its addresses.
+  Vma& insert(Vma& vma);
+  /// Takes it out and destroys it.
+  void remove(Vma& vma);
+  void clear();
+
+  /// Makes both ends of `range` ends of VMAs too, where they lie inside one: what was one may be
+  /// alike neighbours until join(). Errc::out_of_frames, over_limit; then nothing has changed.
+  Result<void> isolate(UserRange range);
+  /// Makes alike neighbours within `range`, or at its ends, one again.
+  void join(UserRange range);
+  /// Moves the start of a VMA down over what is free.
+  void extend_down(Vma& vma, UserAddr start);
+
+  /// Calls `visit(Vma&)` for all that overlap `range`, lowest first; it may remove the one it is
+  /// given.
+  template <typename Visit>
+  void for_each(UserRange range, Visit&& visit) const {
+    for (Vma* vma = first_ending_after(range.start());
+         vma != nullptr && vma->start() < range.end();) {
+      Vma* const after = next(*vma);
+      visit(*vma);
+      vma = after;
+    }
+  }
+  bool is_free(UserRange range) const {
+    const Vma* const vma = first_ending_after(range.start());
+    return vma == nullptr || vma->start() >= range.end();
+  }
+  /// Is every byte of `range` in some VMA?
+  bool is_covered(UserRange range) const;
+
+  /// The highest or the lowest room for `size` bytes. Errc::out_of_address_space.
+  Result<UserAddr> highest_hole(u64 size, u64 alignment, UserRange within) const {
+    return tree_.highest_hole(size, alignment, within);
+  }
+  Result<UserAddr> lowest_hole(u64 size, u64 alignment, UserRange within) const {
+    return tree_.lowest_hole(size, alignment, within);
+  }
+
+ private:
+  void split(Vma& vma, UserAddr at, Vma& upper);
+  Result<Vma*> make_upper(const Vma& vma, UserAddr at);
+  Vma* join_at(UserAddr edge);
+
+  AreaTree<Vma, UserAddr> tree_;
+};
+
+}  // namespace meridian
