@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <type_traits>
 #include <utility>
 
 #include "kernel/lib/check.h"
@@ -56,6 +57,10 @@ class Ref {
     if (object_ != nullptr) object_->add_ref();
   }
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  /// The same share, seen as one in a base class.
+  template <typename U>
+    requires(std::is_convertible_v<U*, T*> && !std::is_same_v<U, T>)
+  Ref(Ref<U> other) noexcept : object_(other.let_go()) {}  // NOLINT: implicit by design
   Ref& operator=(Ref other) noexcept {
     std::swap(object_, other.object_);
     return *this;
@@ -66,6 +71,9 @@ class Ref {
     T* const object = std::exchange(object_, nullptr);
     if (object != nullptr && object->drop_ref()) T::destroy(object);
   }
+
+  /// The share is the caller's now; adopt() takes it back.
+  [[nodiscard]] T* let_go() { return std::exchange(object_, nullptr); }
 
   T* get() const { return object_; }
   T& operator*() const { return *object_; }

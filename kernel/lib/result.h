@@ -42,6 +42,24 @@ enum class Errc : u8 {
   no_access,      // the rights of what is asked for do not allow it (EACCES) - a number or 0
   over_limit,     // beyond a resource limit - the number
   try_again,      // beyond what may be had now (EAGAIN) - a number or 0
+  // Files; Linux's name in brackets.
+  invalid_argument,     // not something that can be asked for (EINVAL) - a number or 0
+  exists,               // the name is taken (EEXIST) - 0
+  not_a_directory,      // (ENOTDIR) - 0
+  is_a_directory,       // (EISDIR) - 0
+  not_empty,            // a directory with names in it (ENOTEMPTY) - 0
+  too_many_links,       // symbolic links, one leading to the next (ELOOP) - how many were followed
+  name_too_long,        // (ENAMETOOLONG) - its length
+  other_file_system,    // two names that should be in one (EXDEV) - 0
+  busy,                 // in use as a mount point, or the like (EBUSY) - 0
+  bad_descriptor,       // not open, or not for this (EBADF) - its number or 0
+  too_many_files,       // no descriptor below the limit is free (EMFILE) - the limit
+  file_too_large,       // (EFBIG) - the size
+  no_space,             // the device is full (ENOSPC) - 0
+  not_seekable,         // (ESPIPE) - 0
+  broken_pipe,          // nobody will ever read it (EPIPE) - 0
+  no_device,            // nothing behind a device's number or a fifo (ENXIO) - the number or 0
+  not_a_terminal,       // or no such request for this device (ENOTTY) - the request
   // Machine.
   fault,        // the access faulted - the address
   timed_out,    // a device did not answer, or a deadline passed - 0

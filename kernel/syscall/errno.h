@@ -10,16 +10,31 @@ namespace meridian {
 
 enum class Errno : u16 {
   eperm = 1,
+  enoent = 2,
   eintr = 4,
   eio = 5,
+  enxio = 6,
   ebadf = 9,
   eagain = 11,
   enomem = 12,
   eacces = 13,
   efault = 14,
+  ebusy = 16,
   eexist = 17,
+  exdev = 18,
+  enotdir = 20,
+  eisdir = 21,
   einval = 22,
+  emfile = 24,
+  enotty = 25,
+  efbig = 27,
+  enospc = 28,
+  espipe = 29,
+  epipe = 32,
+  enametoolong = 36,
   enosys = 38,
+  enotempty = 39,
+  eloop = 40,
 };
 
 /// The number that tells a program what kept its call from being done.
@@ -38,6 +53,7 @@ constexpr Errno errno_of(Errc code) {
     case Errc::try_again:
       return Errno::eagain;
     case Errc::already_mapped:
+    case Errc::exists:
       return Errno::eexist;
     case Errc::write_and_execute:
     case Errc::no_access:
@@ -46,6 +62,38 @@ constexpr Errno errno_of(Errc code) {
       return Errno::enosys;
     case Errc::interrupted:
       return Errno::eintr;
+    case Errc::not_found:
+      return Errno::enoent;
+    case Errc::not_a_directory:
+      return Errno::enotdir;
+    case Errc::is_a_directory:
+      return Errno::eisdir;
+    case Errc::not_empty:
+      return Errno::enotempty;
+    case Errc::too_many_links:
+      return Errno::eloop;
+    case Errc::name_too_long:
+      return Errno::enametoolong;
+    case Errc::other_file_system:
+      return Errno::exdev;
+    case Errc::busy:
+      return Errno::ebusy;
+    case Errc::bad_descriptor:
+      return Errno::ebadf;
+    case Errc::too_many_files:
+      return Errno::emfile;
+    case Errc::file_too_large:
+      return Errno::efbig;
+    case Errc::no_space:
+      return Errno::enospc;
+    case Errc::not_seekable:
+      return Errno::espipe;
+    case Errc::broken_pipe:
+      return Errno::epipe;
+    case Errc::no_device:
+      return Errno::enxio;
+    case Errc::not_a_terminal:
+      return Errno::enotty;
     default:
       return Errno::einval;
   }
