@@ -17,15 +17,13 @@ class EntryWindow {
   /// The window's pages begin at `first`; tables that are missing are added. Errc::out_of_frames;
   /// then it may be called again.
   Result<void> start(Tables& tables, VirtAddr first) {
-    const VirtAddr end = first + kPages * kPageSize;
-    const u64 skipped = kTableEntries - Tables::pages_in_table(first);
-    usize count = 0;
-    for (VirtAddr at = first; at < end; at = at + Tables::pages_in_table(at) * kPageSize) {
-      Entry* const entry = TRY(tables.reach(at, Level::L3));
-      tables_[count++] = entry - (at == first ? skipped : 0);
+    skipped_ = kTableEntries - Tables::pages_in_table(first);
+    const u64 end = skipped_ + kPages;  // in entries: an address may wrap here
+    for (u64 at = skipped_; at < end; at = align_down(at, kTableEntries) + kTableEntries) {
+      Entry* const entry = TRY(tables.reach(first + (at - skipped_) * kPageSize, Level::L3));
+      tables_[at / kTableEntries] = entry - at % kTableEntries;
     }
     first_ = first;
-    skipped_ = skipped;
     return {};
   }
 

@@ -35,12 +35,14 @@ struct alignas(64) Depth {
 constinit std::array<Depth, arch::kMaxCpus> depths;
 
 consteval bool every_layout_has_room() {
-  for (const LayoutId id : kLayoutIds) {
-    const Region& pkmap = layout_of(id).region(RegionKind::pkmap);
-    const Region& fixmap = layout_of(id).region(RegionKind::fixmap);
-    const VirtRange last = fixmap_cpu_page(fixmap, arch::kMaxCpus - 1, kTemporaryPage);
-    if (pkmap.size() != Window::kSlots * kPageSize || !fixmap.contains(last.end())) return false;
-  }
+  for (const LayoutId id : kLayoutIds)
+    for (const Region& region : layout_of(id).regions) {
+      if (region.kind == RegionKind::pkmap && region.size() != Window::kSlots * kPageSize)
+        return false;
+      if (region.kind != RegionKind::fixmap) continue;
+      const VirtRange last = fixmap_cpu_page(region, arch::kMaxCpus - 1, kTemporaryPage);
+      if (!region.contains(last.end())) return false;  // its guard page
+    }
   return true;
 }
 static_assert(every_layout_has_room());
