@@ -35,13 +35,17 @@ include linker/kernel.mk
 include qemu/programs.mk
 include tests/tests.mk
 
-.PHONY: run tour debug bench
+.PHONY: run tour compare debug bench
 run: kernel initramfs ## boot, run the tour, leave you in the shell; RUN="cmd; cmd" runs these and exits
 	@$(PYTHON) qemu/run.py
 
 tour: export RUN = tour
 tour: kernel initramfs ## the tour without the shell; fails unless every stop passes
 	@$(PYTHON) qemu/run.py
+
+compare: export RUN = compare
+compare: kernel initramfs ## arm64, x86-64 and i386 side by side: the table alone, without the boot log
+	@$(PYTHON) qemu/run.py | awk '/^compare: / { table = 1 } table; END { exit !table }'
 
 debug: kernel initramfs ## the machine halted at reset, GDB attached in this terminal
 	@$(PYTHON) qemu/run.py --debug

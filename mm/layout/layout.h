@@ -50,8 +50,12 @@ class Regions {
   constexpr Regions() = default;
   /// CHECKs that there are at most kMost.
   constexpr Regions(std::initializer_list<Region> list) {
-    CHECK(list.size() <= kMost);
-    for (const Region& region : list) list_[count_++] = region;
+    for (const Region& region : list) add(region);
+  }
+  /// The next one up. The same CHECK.
+  constexpr void add(const Region& region) {
+    CHECK(count_ < kMost);
+    list_[count_++] = region;
   }
 
   constexpr const Region* begin() const { return list_.data(); }

@@ -117,13 +117,11 @@ TranslationChoice translation_choice(Granule granule, IdAa64Mmfr0 mmfr0, IdAa64M
   const bool lpa2 = granule != Granule::k64 && support == GranuleSupport::with_52_bits;
   const unsigned most = lpa2 ? 52 : granule == Granule::k64 ? mmfr2.va_bits() : 48;
   const unsigned pa_limit = lpa2 || granule == Granule::k64 ? 52 : 48;
-  const unsigned page_bits = static_cast<unsigned>(std::countr_zero(bytes_of(granule)));
-  const unsigned index_bits = page_bits - std::countr_zero(sizeof(u64));
   return {.granule = granule,
           .support = support,
           .least_va_bits = mmfr2.least_va_bits(granule),
           .most_va_bits = most,
-          .most_levels = static_cast<unsigned>(divide_up(most - page_bits, index_bits)),
+          .most_levels = levels_for(granule, most),
           .pa_bits = std::min(mmfr0.pa_bits(), pa_limit)};
 }
 

@@ -25,6 +25,18 @@ constexpr u64 bytes_of(Granule granule) {
   UNREACHABLE();
 }
 
+constexpr unsigned page_shift(Granule granule) {
+  return static_cast<unsigned>(std::countr_zero(bytes_of(granule)));
+}
+/// A table fills a page with descriptors of 8 bytes, so a level resolves this many address bits.
+constexpr unsigned index_bits(Granule granule) {
+  return page_shift(granule) - std::countr_zero(sizeof(u64));
+}
+/// How many levels resolve `va_bits`. The first may resolve fewer bits than the others.
+constexpr unsigned levels_for(Granule granule, unsigned va_bits) {
+  return static_cast<unsigned>(divide_up(va_bits - page_shift(granule), index_bits(granule)));
+}
+
 /// Whether a stage 1 granule exists, and whether it can also have 52-bit addresses (for 4 and 16
 /// KiB that is FEAT_LPA2, TCR_EL1.DS = 1; the 64 KiB granule has them by FEAT_LPA and FEAT_LVA,
 /// without DS).
