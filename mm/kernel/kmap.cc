@@ -77,9 +77,8 @@ KmapStats kmap_stats() {
 void KmapLocal::enter(Frame frame) {
   irq_.emplace();
   const unsigned cpu = arch::cpu_index();
-  const unsigned nth = depths[cpu].visits++;
-  CHECK(nth < kMostNested);
-  const u64 page = page_of_visit(cpu, nth);
+  CHECK(depths[cpu].visits < kMostNested);
+  const u64 page = page_of_visit(cpu, depths[cpu].visits++);
   address_ = visits.address(page);
   store_entry(visits[page], arch::Entry::leaf(Level::L3, frame, kKernelData));
   kernel_space().tables().tlb().publish();
