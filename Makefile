@@ -50,6 +50,10 @@ compare: kernel initramfs ## arm64, x86-64 and i386 side by side: the table alon
 debug: kernel initramfs ## the machine halted at reset, GDB attached in this terminal
 	@$(PYTHON) qemu/run.py --debug
 
+gdbserver: export GDB := $(or $(GDB),1)
+gdbserver: kernel initramfs ## the machine halted at reset, waiting for GDB on TCP port 1234 (GDB=PORT for another)
+	@$(PYTHON) qemu/run.py
+
 bench: kernel initramfs ## count the instructions of each operation, and print them as a table
 	@$(PYTHON) tests/bench.py
 

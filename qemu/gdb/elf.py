@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""As much of an ELF file as tells where it is loaded, and whether some memory holds it. Plain Python."""
+
+import struct
+from typing import NamedTuple
+
+PT_LOAD, ET_EXEC = 1, 2
+
+
+class Segment(NamedTuple):
+    address: int
+    offset: int
+    file_size: int
+    memory_size: int
+
+
+class Elf:
+    """A 64-bit little-endian ELF file; ValueError if it is none."""
+
+    def __init__(self, path):
+        self.path = path
+        with open(path, "rb") as file:
+            self._bytes = file.read()
+        if self._bytes[:6] != b"\x7fELF\x02\x01":
+            raise ValueError(f"{path} is no 64-bit little-endian ELF file")
+        self.type, = struct.unpack_from("<H", self._bytes, 16)
+        headers, = struct.unpack_from("<Q", self._bytes, 32)
+        size, count = struct.unpack_from("<HH", self._bytes, 54)
+        self.segments = []
+        for at in range(headers, headers + size * count, size):
+            kind, _, offset, address, _, in_file, in_memory, _ = struct.unpack_from("<IIQQQQQQ", self._bytes, at)
+            if kind == PT_LOAD:
+                self.segments.append(Segment(address, offset, in_file, in_memory))
+
+    @property
+    def base(self):
+        """The lowest address it was linked at."""
+        return min(segment.address for segment in self.segments)
+
+    def start(self, size):
+        """The first bytes at `base`."""
+        first = min(self.segments)
+        return self._bytes[first.offset:first.offset + min(size, first.file_size)]

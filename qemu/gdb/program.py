@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""The symbols of the program whose address space is active. Memory itself says which program that is: its first page
+holds the ELF header and the build ID of its file."""
+
+import glob
+import os
+
+import gdb
+
+import target
+from elf import ET_EXEC, Elf
+from walk import NoTables, Unreadable
+
+COMPARED = 1024  # the header, the program headers, and the build ID behind them
+
+
+class Programs:
+    """The programs that were built, by their ELF files in `folders`."""
+
+    def __init__(self, folders):
+        self._folders = folders
+        self._current = None
+
+    def _files(self):
+        """Those linked at one address; looked up each time, because a build may add some."""
+        for path in sorted(path for folder in self._folders for path in glob.glob(os.path.join(folder, "*"))):
+            try:
+                elf = Elf(path)
+            except (OSError, ValueError):
+                continue
+            if elf.type == ET_EXEC and elf.segments:
+                yield elf
+
+    def _active(self):
+        """The ELF file whose start is in the low half now, or None."""
+        if not target.mmu_is_on():
+            return None
+        with target.PhysicalMemory() as physical:
+            try:
+                memory = target.VirtualMemory(physical)
+            except NoTables:
+                return None
+            return next((elf for elf in self._files() if holds(memory, elf)), None)
+
+    def follow(self):
+        """Loads the symbols of the active program, and forgets those of another."""
+        elf = self._active()
+        path = elf and elf.path
+        if path == (self._current and self._current.path):
+            return
+        if self._current:
+            gdb.execute(f"remove-symbol-file -a {self._current.base:#x}", to_string=True)
+        if elf:
+            gdb.execute(f"with confirm off -- add-symbol-file {elf.path} -o 0", to_string=True)
+        self._current = elf
+
+
+def holds(memory, elf):
+    """Is the start of the file where it was linked?"""
+    start = elf.start(COMPARED)
+    try:
+        return memory.read(elf.base, len(start)) == start
+    except Unreadable:
+        return False

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: MIT
+"""The commands that need no symbols: they read what the MMU reads, of any kernel that runs on arm64."""
+
+import gdb
+
+import dump
+import sysregs
+import target
+from command import VmCommand, address, address_range, frame_number, split_option
+from descriptor import LEAF, problems
+from regions import region_name
+from walk import NoTables, entries, half_name, walk, why_refused
+
+HALVES = {"kernel": "high", "user": "low"}
+LEVELS = {"kernel": 1, "user": 0}
+ROOTS = {"high": "TTBR1_EL1", "low": "TTBR0_EL1"}
+
+
+def print_(text=""):
+    gdb.write(text + "\n")
+
+
+def memory_types():
+    return sysregs.memory_types(target.register("MAIR_EL1") or 0)
+
+
+def wxn():
+    return bool((target.register("SCTLR_EL1") or 0) >> 19 & 1)
+
+
+def say_if_mmu_is_off():
+    if not target.mmu_is_on():
+        print_("The MMU is off: this CPU takes every address for a physical one. What the registers name:")
+
+
+def halves(names):
+    """(half, or the reason why there is none) for `kernel`, `user`."""
+    for name in names:
+        try:
+            yield target.half(HALVES[name]), None
+        except NoTables as problem:
+            yield None, str(problem)
+
+
+def print_walk(found, which):
+    types = memory_types()
+    for step in found.steps:
+        print_(f"L{step.entry.level} table {step.table:#018x} [{step.index:3}] {step.entry.raw:016x} "
+               f"{step.entry.words(types, step.limits, wxn())}")
+    if found.limits.words():
+        ignored = " (TCR_EL1.HPD: ignored)" if which.ignores_limits else ""
+        print_("the tables above allow " + ", ".join(found.limits.words()) + ignored)
+
+
+def print_verdicts(found, levels):
+    """What each access of the exception levels meets."""
+    if found.physical is None:
+        print_(f"every access: {why_refused(found, 'read', el0=False)}")
+        return
+    for level in levels:
+        for access in ("read", "write", "execute"):
+            refusal = why_refused(found, access, level == 0, wxn())
+            print_(f"EL{level} {access + ':':<8} {'refused: ' + refusal if refusal else 'allowed'}")
+
+
+class Walk(VmCommand):
+    """vm walk ADDR [user|kernel]: each descriptor that leads to ADDR, and what each access meets.
+
+    With `user` or `kernel` only the accesses of EL0 or EL1. Says where the address lies, the table, index and
+    descriptor of each level in words, what tables above take away, where it leads, and why an access would fault."""
+
+    name, words, symbols = "walk", ("user", "kernel"), True
+
+    def run(self, words):
+        words, who = split_option(words, HALVES)
+        if not words:
+            raise self.usage()
+        va = address(" ".join(words))
+        say_if_mmu_is_off()
+        which = target.half(half_name(va))
+        with target.PhysicalMemory() as memory:
+            found = walk(which, memory, va)
+        print_(f"{va:#018x}{region_name(va)}, {which.name} half of {which.va_bits} bits, "
+               f"{ROOTS[which.name]} table {which.root:#x}")
+        print_walk(found, which)
+        if found.physical is not None:
+            print_(f"leads to {found.physical:#x}")
+        print_verdicts(found, [LEVELS[name] for name in who or HALVES])
+
+
+class Translate(VmCommand):
+    """vm translate ADDR: the physical address that ADDR leads to, by the tables."""
+
+    name, symbols = "translate", True
+
+    def run(self, words):
+        if not words:
+            raise self.usage()
+        va = address(" ".join(words))
+        if not target.mmu_is_on():
+            print_(f"{va:#018x} -> {va:#018x}: the MMU is off, so that is the physical address")
+            return
+        which = target.half(half_name(va))
+        with target.PhysicalMemory() as memory:
+            found = walk(which, memory, va)
+        if found.physical is None:
+            raise gdb.GdbError(f"{va:#018x}{region_name(va)}: {why_refused(found, 'read', el0=False)}")
+        print_(f"{va:#018x} -> {found.physical:#018x}{region_name(va)}")
+
+
+class Registers(VmCommand):
+    """vm regs: the translation registers and the last exception of this CPU, field by field."""
+
+    name = "regs"
+
+    def run(self, words):
+        print_(f"EL{target.exception_level()}, MMU {'on' if target.mmu_is_on() else 'off'}")
+        for name, fields in (("SCTLR_EL1", sysregs.SCTLR_EL1), ("TCR_EL1", sysregs.TCR_EL1),
+                             ("TTBR0_EL1", sysregs.TTBR), ("TTBR1_EL1", sysregs.TTBR)):
+            self._show(name, lambda value, fields=fields: sysregs.field_lines(fields, value))
+        self._show("MAIR_EL1", lambda value: [f"  Attr{slot} {value >> 8 * slot & 0xff:#04x} {words}" for slot, words
+                                              in enumerate(sysregs.memory_types(value))])
+        self._show("ESR_EL1", lambda value: ["  " + sysregs.Syndrome(value).words()])
+        self._show("PAR_EL1", lambda value: ["  " + sysregs.par_words(value)])
+        for name in ("FAR_EL1", "ELR_EL1", "VBAR_EL1"):
+            self._show(name, lambda value: [])
+
+    @staticmethod
+    def _show(name, lines):
+        value = target.register(name)
+        if value is None:
+            print_(f"{name}: this QEMU does not show it")
+            return
+        print_(f"{name} {value:#018x}")
+        for line in lines(value):
+            print_(line)
+
+
+class Dump(VmCommand):
+    """vm dump [kernel|user] [raw] [FILTER...] [ADDR|FIRST-LAST]: what is mapped, as the shell's `ptdump` prints it.
+
+    With the physical address, AttrIndx and SH of each run besides. A run is what has the same bits and leads to
+    frames in a row. `raw` prints lines for programs: first, last, physical, level, descriptor without the address.
+    Filters: user write readonly exec device block page contiguous global; a run must meet all of them.
+    Without `kernel` or `user` both halves."""
+
+    name, symbols = "dump", True
+    words = tuple(HALVES) + ("raw",) + tuple(dump.FILTERS)
+
+    def run(self, words):
+        words, names = split_option(words, HALVES)
+        words, raw = split_option(words, ("raw",))
+        words, filters = split_option(words, dump.FILTERS)
+        first, last = address_range(" ".join(words)) if words else (0, (1 << 64) - 1)
+        say_if_mmu_is_off()
+        for which, problem in halves(names or HALVES):
+            if which is None:
+                print_(problem)
+            elif first <= which.last and last >= which.first:
+                self._dump(which, max(first, which.first), min(last, which.last), raw, filters)
+
+    @staticmethod
+    def _dump(which, first, last, raw, filters):
+        mair = target.register("MAIR_EL1") or 0
+        with target.PhysicalMemory() as memory:
+            for run in dump.runs(which, memory, first, last, say_unreadable):
+                if all(dump.FILTERS[name](run, mair) for name in filters):
+                    print_(dump.raw_line(run) if raw else dump.line(run, mair))
+
+
+def say_unreadable(va, problem):
+    print_(f"{va:#018x}: the table for this cannot be read: {problem}")
+
+
+class FindAliases(VmCommand):
+    """vm find-aliases FRAME: every address, kernel and user, that leads to the frame.
+
+    FRAME is a frame number, or an expression of type Frame or PhysAddr."""
+
+    name, symbols = "find-aliases", True
+
+    def run(self, words):
+        if not words:
+            raise self.usage()
+        physical = frame_number(" ".join(words)) << 12
+        mair, count = target.register("MAIR_EL1") or 0, 0
+        for which, problem in halves(HALVES):
+            if which is None:
+                print_(problem)
+                continue
+            with target.PhysicalMemory() as memory:
+                found = [run for run in dump.runs(which, memory) if run.physical <= physical < run.physical + run.size]
+            for run in found:
+                va = run.start + physical - run.physical
+                print_(f"{va:#018x}{region_name(va)}: {run.entry.words(sysregs.memory_types(mair), run.limits)}")
+            count += len(found)
+        print_(f"{count} address{'' if count == 1 else 'es'} lead{'s' if count == 1 else ''} to frame "
+               f"{physical >> 12:#x}, physical {physical:#x}")
+
+
+class Check(VmCommand):
+    """vm check [kernel|user]: looks for descriptors that are malformed, or grant what they should not.
+
+    Reserved bits, block encodings where none may be, outputs that are not aligned, tables without RAM, pages that
+    are writable and executable, executable devices, user pages in the kernel's half, kernel pages that EL0 may
+    execute, global pages in the low half. Ends with how many entries were looked at."""
+
+    name, words = "check", tuple(HALVES)
+
+    def run(self, words):
+        unknown, names = split_option(words, HALVES)
+        if unknown:
+            raise self.usage()
+        say_if_mmu_is_off()
+        looked, wrong = 0, 0
+        for which, problem in halves(names or HALVES):
+            if which is None:
+                print_(problem)
+                continue
+            half_looked, half_wrong = self._check(which)
+            looked, wrong = looked + half_looked, wrong + half_wrong
+        print_(f"{looked} entries looked at, {wrong} with problems")
+
+    @staticmethod
+    def _check(which):
+        looked, wrong, types = 0, 0, memory_types()
+        alignment = max(64, 8 * which.entries(which.first_level))
+        if which.root % alignment:
+            print_(f"{ROOTS[which.name]}: the table at {which.root:#x} is not aligned to {alignment}")
+            wrong += 1
+        with target.PhysicalMemory() as memory:
+            unreadable = []
+            for va, entry, limits in entries(which, memory, on_unreadable=lambda va, why: unreadable.append((va, why))):
+                looked += 1
+                found = problems(entry, which.name, limits, types)
+                if found:
+                    wrong += 1
+                    print_(f"{va:#018x} L{entry.level} {entry.raw:016x}: {'; '.join(found)}")
+            for va, why in unreadable:
+                print_(f"{va:#018x}: the table for this cannot be read: {why}")
+        return looked, wrong + len(unreadable)
+
+
+class Fault(VmCommand):
+    """vm fault: the last exception that this CPU took to EL1, explained.
+
+    What happened, where the address lies, the walk to it, and whether the tables allow the access now."""
+
+    name = "fault"
+
+    def run(self, words):
+        syndrome = sysregs.Syndrome(target.register("ESR_EL1"))
+        print_(f"ESR_EL1 {syndrome.raw:#010x}: {syndrome.words()}")
+        elr = target.register("ELR_EL1")
+        print_(f"ELR_EL1 {elr:#018x}: {gdb.execute(f'info symbol {elr:#x}', to_string=True).strip()}")
+        if not syndrome.has_address:
+            return
+        va = target.register("FAR_EL1")
+        print_(f"FAR_EL1 {va:#018x}{region_name(va)}")
+        say_if_mmu_is_off()
+        which = target.half(half_name(va))
+        with target.PhysicalMemory() as memory:
+            found = walk(which, memory, va)
+        print_walk(found, which)
+        if not syndrome.is_abort:
+            return
+        refusal = why_refused(found, syndrome.access, syndrome.from_el0, wxn())
+        print_(f"now: {refusal}" if refusal else
+               f"now: the tables allow this {syndrome.access}: they have changed, or the TLB held something older")
+
+
+COMMANDS = (Walk, Translate, Registers, Dump, FindAliases, Check, Fault)
