@@ -92,6 +92,19 @@ TEST(IdMmfr, FeaturesOfTheNewerCpus) {
   EXPECT_EQ(max.least_va_bits(Granule::k64), 17u);
 }
 
+/// Arm ARM D8.2: how many levels each granule's tables need for each size of a half.
+TEST(IdMmfr, LevelsFollowFromTheGranuleAndTheBits) {
+  EXPECT_EQ(levels_for(Granule::k4, 48), 4u);
+  EXPECT_EQ(levels_for(Granule::k4, 39), 3u);
+  EXPECT_EQ(levels_for(Granule::k4, 30), 2u);
+  EXPECT_EQ(levels_for(Granule::k4, 52), 5u);
+  EXPECT_EQ(levels_for(Granule::k16, 48), 4u) << "one bit is left for L0";
+  EXPECT_EQ(levels_for(Granule::k16, 47), 3u);
+  EXPECT_EQ(levels_for(Granule::k16, 36), 2u);
+  EXPECT_EQ(levels_for(Granule::k64, 42), 2u);
+  EXPECT_EQ(levels_for(Granule::k64, 52), 3u);
+}
+
 /// The table of combinations that a tour stop prints.
 TEST(IdMmfr, TheChoicesOfACpu) {
   struct Row {
