@@ -95,6 +95,26 @@ class Mapper {
   /// out_of_frames (of a split).
   Result<void> replace_page(VirtAddr va, Frame frame, Attributes attributes);
 
+  /// The two sets of rights that protect_pages() chooses from.
+  struct PageRights {
+    Attributes full, reduced;
+  };
+  /// protect() that decides for each page of `range`: `full` rights if `choose(Frame)` says so, else
+  /// `reduced`. The invalidations are left to `owed`.
+  template <typename Choose>
+  void protect_pages(VirtRange range, const PageRights& rights, Gather& owed, Choose&& choose);
+
+  /// Maps in `to`, from `to_start` on, where nothing is mapped, what is mapped in `range` here, page
+  /// by page: `share(Entry& here, VirtAddr)` returns the copy, and may change the rights of the entry
+  /// here (and then owes its invalidation). The caller publishes. Errc::out_of_frames (of a table);
+  /// then the pages before have been copied.
+  template <typename Share>
+  Result<void> copy_pages(VirtRange range, Mapper& to, VirtAddr to_start, Share&& share);
+
+  /// Calls `on_page(Entry&, VirtAddr)` for each mapped page of `range`, lowest first.
+  template <typename OnPage>
+  void for_each_page(VirtRange range, OnPage&& on_page);
+
   /// Makes sure that no leaf above `level` maps `va`, without changing any translation.
   /// Errc::not_mapped, out_of_frames. The block's addresses fault for a moment.
   Result<void> split_block(VirtAddr va, Level level);
@@ -174,6 +194,10 @@ class Mapper {
   usize unmap_run(const Cursor& cursor, usize count, Gather& gather);
   void free_empty_tables(Cursor cursor, usize known_empty, VirtAddr stale, Gather& gather);
 
+  // mapper_pages.h
+  static bool in_one_table(VirtAddr a, VirtAddr b);
+  Result<Entry*> reach_page(VirtAddr va);
+
   // mapper_protect.h
   usize protect_run(const Cursor& cursor, usize count, Attributes attributes, Gather& owed);
   Unit unit_at(const Cursor& cursor, usize i, Entry entry) const;
@@ -194,5 +218,6 @@ class Mapper {
 }  // namespace meridian
 
 #include "mm/paging/mapper_map.h"
+#include "mm/paging/mapper_pages.h"
 #include "mm/paging/mapper_protect.h"
 #include "mm/paging/mapper_unmap.h"

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+/// A process's memory: what is mapped in its user half (VMAs), the tables that the MMU reads, and
+/// the rules of Linux for changing both. A page gets its frame when it is first touched.
+///
+/// Invariants, whenever the lock is free: a mapped page lies in a VMA and has no right that the VMA
+/// does not give; it can be written only if the frame is the space's alone, or the mapping is
+/// shared. Every mapped frame but the zero frame has one reference for each place it is mapped at.
+///
+/// Errors are those of the system calls, by errno_of(): "EINVAL" below is bad_range, not_aligned or
+/// bad_format, "ENOMEM" is not_mapped, out_of_frames, out_of_address_space or over_limit.
+#pragma once
+
+#include <arch/paging.h>
+
+#include "kernel/lib/ref.h"
+#include "kernel/sync/spinlock.h"
+#include "mm/kernel/kernel_space.h"
+#include "mm/user/space_tlb.h"
+#include "mm/user/vma_tree.h"
+
+namespace meridian {
+
+/// Resource limits, in bytes (RLIMIT_AS, DATA, STACK, MEMLOCK).
+struct SpaceLimits {
+  static constexpr u64 kNone = ~u64{0};
+  u64 address_space = kNone, data = kNone, stack = 8_MiB, locked = 8_MiB;
+};
+
+/// What /proc/PID/status and getrusage() tell, in pages and events.
+struct SpaceStats {
+  u64 mapped = 0, data = 0, locked = 0;     // of VMAs
+  u64 anonymous = 0, file = 0, shared = 0;  // resident: that have a frame here
+  u64 peak_resident = 0, peak_mapped = 0;
+  u64 minor_faults = 0, major_faults = 0;
+
+  u64 resident() const { return anonymous + file + shared; }
+};
+
+/// What came of a fault; the names in brackets are those of the signal.
+enum class FaultOutcome : u8 {
+  resolved,    // the access can be tried again
+  not_mapped,  // [SEGV_MAPERR]
+  no_right,    // [SEGV_ACCERR]
+  past_end,    // beyond the end of the object [BUS_ADRERR]
+  out_of_memory,
+};
+
+/// madvise()'s advice, by Linux's numbers.
+enum class Advice : u32 {
+  normal = 0,
+  random = 1,
+  sequential = 2,
+  will_need = 3,
+  dont_need = 4,
+  free = 8,
+  remove = 9,
+  dont_fork = 10,
+  do_fork = 11,
+  mergeable = 12,
+  unmergeable = 13,
+  huge_page = 14,
+  no_huge_page = 15,
+  dont_dump = 16,
+  do_dump = 17,
+  wipe_on_fork = 18,
+  keep_on_fork = 19,
+  cold = 20,
+  page_out = 21,
+  populate_read = 22,
+  populate_write = 23,
+  dont_need_locked = 24,
+};
+
+class UserSpace : public RefCounted {
+ public:
+  using Mapper = meridian::Mapper<arch::Format, KernelTableStore, SpaceTlb>;
+
+  /// Below a VMA that grows down nothing is placed, and it does not grow, so near to another.
+  static constexpr u64 kStackGuardGap = 256 * kPageSize;
+
+  /// An empty one. Errc::out_of_frames.
+  static Result<Ref<UserSpace>> create();
+  /// A copy, for fork: private pages are shared until one side writes. Errc::out_of_frames,
+  /// over_limit; then nothing has changed that either could see.
+  Result<Ref<UserSpace>> duplicate();
+  /// For Ref. It must not be active on any CPU.
+  static void destroy(UserSpace* space);
+
+  enum class Place : u8 {
+    hint,              // there if it is free, else anywhere
+    fixed,             // there, over whatever is there
+    fixed_no_replace,  // there, or nowhere
+  };
+  struct Request {
+    UserAddr address;
+    u64 size;
+    VmaTraits traits;
+    Place place = Place::hint;
+    bool populate = false;
+    Ref<MemoryObject> object{};  // null: anonymous
+    u64 offset = 0;            // into the object, in bytes
+  };
+  /// mmap(). EINVAL, ENOMEM; not_permitted below the lowest address, or if nothing may be locked;
+  /// try_again if too much is; already_mapped (fixed_no_replace); write_and_execute: no page may be
+  /// both; no_access: more is asked for than traits.most.
+  Result<UserAddr> map(const Request& request);
+  /// munmap(). EINVAL, ENOMEM.
+  Result<void> unmap(UserAddr start, u64 size);
+  /// mprotect(). EINVAL; ENOMEM where nothing is mapped (what lies before it has been changed);
+  /// no_access, write_and_execute.
+  Result<void> protect(UserAddr start, u64 size, Protection protection);
+
+  struct Move {
+    UserAddr from;
+    u64 old_size, new_size;
+    bool may_move = false;
+    bool keep_old = false;  // MREMAP_DONTUNMAP
+    bool fixed = false;
+    UserAddr to{};  // if fixed
+  };
+  /// mremap(). EINVAL, ENOMEM, try_again; Errc::fault if `from` is not mapped.
+  Result<UserAddr> remap(const Move& move);
+
+  /// The heap begins here, and is empty. Once, when a program is loaded.
+  void set_break_start(UserAddr start);
+  /// brk(): to the byte. Returns where the break is then.
+  UserAddr move_break(UserAddr end);
+
+  /// madvise(). EINVAL; ENOMEM where nothing is mapped (the rest has been done).
+  Result<void> advise(UserAddr start, u64 size, Advice advice);
+  /// mincore(): `visit(context, page, resident)` for each page. EINVAL, ENOMEM.
+  Result<void> residency(UserAddr start, u64 size, void (*visit)(void*, u64 page, bool resident),
+                         void* context);
+  /// msync(): memory and object are one, so only the range is checked. EINVAL, ENOMEM.
+  Result<void> sync(UserAddr start, u64 size);
+  /// mlock(), munlock(). EINVAL, ENOMEM; not_permitted if nothing may be locked.
+  Result<void> lock(UserAddr start, u64 size);
+  Result<void> unlock(UserAddr start, u64 size);
+  /// mlockall(): of what is mapped, of what will be, or both. ENOMEM, not_permitted.
+  struct LockAll {
+    bool current = false, future = false;
+  };
+  Result<void> lock_all(LockAll which);
+  void unlock_all();
+
+  /// An access to `va` faulted: makes it possible if the program has the right to it.
+  FaultOutcome resolve(UserAddr va, UserAccess access);
+  /// Writes to pages that the program may write, whether or not this space is active.
+  /// Errc::fault with the first address that could not be written.
+  Result<void> write(UserAddr to, std::span<const std::byte> bytes);
+  Result<void> read(UserAddr from, std::span<std::byte> bytes);
+
+  SpaceStats stats();
+  void set_limits(const SpaceLimits& limits);
+  SpaceLimits limits();
+  UserAddr break_start();
+
+  /// Calls `visit(const Vma&)` for each, lowest first, with the lock held: for /proc/PID/maps.
+  template <typename Visit>
+  void for_each_vma(Visit&& visit) {
+    SpinGuard guard(lock_);
+    vmas_.for_each(vmas_.bounds(), visit);
+  }
+  usize vma_count();
+  Result<Translation> translate(UserAddr va);
+  /// The first table, and what the TLBs know the space by.
+  Frame root() const { return root_; }
+  AsidContext& asid() { return asid_; }
+
+ private:
+  explicit UserSpace(Frame root) : root_(root), vmas_(UserAddr(current_layout().user_end())) {}
+  ~UserSpace();
+
+  // What these ask for is done page by page, each with the lock taken anew.
+  enum class Populate : u8 { all, locked };
+  bool populate(UserRange range, Populate which);
+  Result<void> advise_populate(UserRange range, UserAccess access);
+
+  // Everything below is called with the lock held.
+  Mapper mapper() { return Mapper(root_, arch::user_geometry(), tables_, SpaceTlb(asid_)); }
+  Mapper::Gather gather() { return Mapper::Gather(tables_, SpaceTlb(asid_), release()); }
+  LeafRelease release();
+  void release_frames(FrameRange frames);
+
+  // user_space.cc
+  Result<void> check_range(UserAddr start, u64 size) const;
+  void account(const Vma& vma, bool there);
+  void count_resident(Frame frame, bool there);
+  void clear_pages(UserRange range, Mapper::Gather& owed);
+  Result<void> remove(UserRange range);
+  void remove_isolated(UserRange range);
+  Result<void> copy_vma(Vma& vma, UserSpace& child, Mapper::Gather& owed);
+  template <typename OnPart>
+  Result<void> access(UserAddr start, u64 size, UserAccess how, OnPart&& on_part);
+  Result<void> check_room(u64 pages, u64 data_pages) const;
+
+  // user_space_map.cc
+  Result<UserRange> map_here(const Request& request);
+  static Result<void> check_offset(const Request& request, u64 size);
+  Result<void> check_replacing(UserRange range, const Vma& vma) const;
+  Result<UserRange> place(const Request& request) const;
+  bool is_room(UserRange range) const;
+  Result<UserAddr> find_room(u64 size) const;
+  Result<void> may_lock() const;
+  Result<void> protect_pages(UserRange range, const Protection& protection);
+  Result<void> protect_vma(Vma& vma, const Protection& protection, Mapper::Gather& owed);
+  Result<void> set_break(UserAddr end);
+
+  // user_space_remap.cc
+  Result<void> check_move(const Move& move) const;
+  Result<UserAddr> remap_here(const Move& move, u64 old_size, u64 new_size);
+  Result<void> check_growth(const Vma& vma, const Move& move, u64 old_size, u64 new_size) const;
+  bool can_grow(const Vma& vma, UserAddr end, u64 more) const;
+  Result<void> grow_in_place(Vma& vma, u64 more);
+  Result<UserAddr> move_to(Vma& vma, const Move& move, u64 old_size, u64 new_size);
+  Result<void> prepare_move(UserRange from, UserRange to);
+  void forget_pages(UserRange range);
+  void leave_behind(UserRange from, bool keep);
+
+  // user_space_advise.cc
+  Result<void> drop_contents(UserRange range, Advice advice);
+  Result<void> change_traits(UserRange range, Advice advice);
+  Result<void> check_covered(UserRange range) const;
+  Result<void> set_locked(UserRange range, bool locked);
+  void set_all_locked(bool locked);
+  bool is_resident(UserAddr page);
+
+  // fault.cc
+  FaultOutcome resolve_locked(UserAddr va, UserAccess access);
+  Vma* vma_for_fault(UserAddr page);
+  bool grow_stack(Vma& stack, UserAddr page);
+  bool is_clear_below(UserAddr page) const;
+  FaultOutcome resolve_missing(const Vma& vma, UserAddr page, UserAccess access);
+  FaultOutcome resolve_write(const Vma& vma, UserAddr page, Frame mapped);
+  FaultOutcome map_fresh(UserAddr page, Result<FrameRef> frame, const Attributes& rights);
+  FaultOutcome map_page(UserAddr page, Frame frame, const Attributes& rights);
+  static bool is_sole_owner(Frame frame);
+
+  Spinlock lock_;
+  KernelTableStore tables_;
+  Frame root_;
+  AsidContext asid_;
+  VmaTree vmas_;
+  SpaceLimits limits_;
+  SpaceStats stats_;
+  UserAddr break_start_, break_;
+  bool lock_future_ = false;
+};
+
+}  // namespace meridian

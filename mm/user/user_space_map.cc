@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+/// mmap, mprotect and brk.
+#include "mm/user/fault.h"
+#include "mm/user/user_layout.h"
+#include "mm/user/user_range.h"
+#include "mm/user/user_space.h"
+
+namespace meridian {
+namespace {
+
+bool violates_wx(const Protection& protection) { return protection.write && protection.execute; }
+
+}  // namespace
+
+Result<UserAddr> UserSpace::map(const Request& request) {
+  UserRange range;
+  {
+    SpinGuard guard(lock_);
+    range = TRY(map_here(request));
+  }
+  // As on Linux the mapping stands even if its pages cannot all be had.
+  populate(range, request.populate ? Populate::all : Populate::locked);
+  return range.start();
+}
+
+Result<UserRange> UserSpace::map_here(const Request& request) {
+  VmaTraits traits = request.traits;
+  traits.locked |= lock_future_;
+  const UserRange range = TRY(place(request));
+  if (request.traits.locked) TRY(may_lock());
+  if (traits.locked && exceeds(stats_.locked, range.size() >> kPageShift, limits_.locked))
+    return Error{Errc::try_again, range.size()};
+  if (violates_wx(traits.protection)) return Error{Errc::write_and_execute, range.start().value()};
+  if (!traits.most.covers(traits.protection)) return Error{Errc::no_access};
+  TRY(check_offset(request, range.size()));
+
+  Ref<MemoryObject> object = request.object;
+  if (!object && traits.shared)
+    object = TRY(MemoryObject::create(MemoryObject::Kind::shared, range.size()));
+  Vma* const vma = TRY(vmas_.make(range, traits, std::move(object), request.offset >> kPageShift));
+  Result<void> ready = check_replacing(range, *vma);
+  if (ready.has_value()) ready = remove(range);
+  if (!ready.has_value()) {
+    VmaTree::destroy(vma);
+    return ready.error();
+  }
+  account(*vma, true);
+  vmas_.insert(*vma);
+  return range;
+}
+
+/// Errc::not_aligned, or bad_range for pages that no object has.
+Result<void> UserSpace::check_offset(const Request& request, u64 size) {
+  if (!is_aligned(request.offset, kPageSize)) return Error{Errc::not_aligned, request.offset};
+  const bool fits = size <= MemoryObject::kMostBytes &&
+                    request.offset <= align_down(MemoryObject::kMostBytes, kPageSize) - size;
+  if (!fits) return Error{Errc::bad_range, request.offset};
+  return {};
+}
+
+/// check_room() for `vma` in the place of what is in `range`.
+Result<void> UserSpace::check_replacing(UserRange range, const Vma& vma) const {
+  u64 replaced = 0;
+  vmas_.for_each(range, [&](const Vma& old) {
+    replaced += intersection(old.range(), range).size() >> kPageShift;
+  });
+  return check_room(vma.pages() - replaced, vma.is_data() ? vma.pages() : 0);
+}
+
+/// Where a new mapping goes.
+Result<UserRange> UserSpace::place(const Request& request) const {
+  const UserAddr lowest = user_layout().lowest, end = vmas_.bounds().end();
+  if (request.size == 0) return Error{Errc::bad_range, 0};
+  if (request.size > end - UserAddr(0)) return Error{Errc::over_limit, request.size};
+  const u64 size = align_up(request.size, kPageSize);
+  if (request.place == Place::hint) {
+    UserAddr hint = request.address.align_down(kPageSize);
+    if (request.address != UserAddr(0) && hint < lowest) hint = lowest;
+    const bool fits = hint < end && size <= end - hint;
+    if (hint != UserAddr(0) && fits && is_room({hint, size})) return UserRange(hint, size);
+    return UserRange(TRY(find_room(size)), size);
+  }
+  if (request.address > end - size) return Error{Errc::over_limit, size};
+  if (!request.address.is_aligned(kPageSize))
+    return Error{Errc::not_aligned, request.address.value()};
+  if (request.address < lowest) return Error{Errc::not_permitted, request.address.value()};
+  const UserRange range(request.address, size);
+  if (request.place == Place::fixed_no_replace && !vmas_.is_free(range))
+    return Error{Errc::already_mapped, request.address.value()};
+  return range;
+}
+
+/// Is `range` free, and not in the way of a stack above?
+bool UserSpace::is_room(UserRange range) const {
+  const Vma* const above = vmas_.first_ending_after(range.start());
+  if (above == nullptr) return true;
+  const u64 gap = above->traits.grows_down ? kStackGuardGap : 0;
+  return above->start() >= range.end() && above->start() - range.end() >= gap;
+}
+
+/// From the top down, below the room for the stack; if there is none left, above that and below.
+Result<UserAddr> UserSpace::find_room(u64 size) const {
+  const UserLayout layout = user_layout();
+  UserAddr top = layout.mmap_top;
+  while (layout.lowest < top) {
+    const Result<UserAddr> found =
+        vmas_.highest_hole(size, kPageSize, UserRange::between(layout.lowest, top));
+    if (!found.has_value()) break;
+    if (is_room({found.value(), size})) return found;
+    // Too near below a stack: on from where its gap begins.
+    const UserAddr stack = vmas_.first_ending_after(found.value())->start();
+    if (stack.value() < kStackGuardGap || stack - kStackGuardGap >= top) break;
+    top = stack - kStackGuardGap;
+  }
+  return vmas_.lowest_hole(size, kPageSize, UserRange::between(layout.mmap_top, layout.end));
+}
+
+Result<void> UserSpace::may_lock() const {
+  if (limits_.locked == 0) return Error{Errc::not_permitted, 0};
+  return {};
+}
+
+Result<void> UserSpace::protect(UserAddr start, u64 size, Protection protection) {
+  if (!start.is_aligned(kPageSize)) return Error{Errc::not_aligned, start.value()};
+  if (size == 0) return {};
+  const Result<UserRange> range = whole_pages(start, size, vmas_.bounds());
+  if (!range.has_value()) return Error{Errc::not_mapped, start.value()};
+  if (violates_wx(protection)) return Error{Errc::write_and_execute, start.value()};
+  SpinGuard guard(lock_);
+  return protect_pages(range.value(), protection);
+}
+
+Result<void> UserSpace::protect_pages(UserRange range, const Protection& protection) {
+  TRY(vmas_.isolate(range));
+  Result<void> result;
+  {
+    Mapper::Gather owed = gather();
+    UserAddr done = range.start();
+    for (Vma* vma = vmas_.first_ending_after(done); done < range.end(); vma = VmaTree::next(*vma)) {
+      result = vma != nullptr && vma->start() == done
+                   ? protect_vma(*vma, protection, owed)
+                   : Result<void>(Error{Errc::not_mapped, done.value()});
+      if (!result.has_value()) break;
+      done = vma->end();
+    }
+  }
+  vmas_.join(range);
+  return result;
+}
+
+Result<void> UserSpace::protect_vma(Vma& vma, const Protection& protection, Mapper::Gather& owed) {
+  if (!vma.traits.most.covers(protection)) return Error{Errc::no_access, vma.start().value()};
+  const bool becomes_data = vma.is_private() && protection.write && !vma.is_data();
+  if (becomes_data) TRY(check_room(0, vma.traits.grows_down ? 0 : vma.pages()));
+  const bool becomes_code = protection.execute && !vma.traits.protection.execute;
+  account(vma, false);
+  vma.traits.protection = protection;
+  account(vma, true);
+  const Mapper::PageRights rights{page_rights(protection), shared_page_rights(protection)};
+  mapper().protect_pages(virt(vma.range()), rights, owed, [&](Frame frame) {
+    if (becomes_code) sync_frame(frame);
+    return vma.traits.shared || is_sole_owner(frame);
+  });
+  return {};
+}
+
+void UserSpace::set_break_start(UserAddr start) {
+  SpinGuard guard(lock_);
+  break_start_ = break_ = start;
+}
+
+UserAddr UserSpace::move_break(UserAddr end) {
+  UserRange more;
+  {
+    SpinGuard guard(lock_);
+    const UserAddr before = break_;
+    if (end < break_start_ || end > vmas_.bounds().end() || !set_break(end).has_value())
+      return before;
+    break_ = end;
+    if (end > before) more = UserRange::between(before.align_down(kPageSize), end);
+  }
+  populate(more, Populate::locked);
+  return end;
+}
+
+Result<void> UserSpace::set_break(UserAddr end) {
+  if (end - break_start_ > limits_.data) return Error{Errc::over_limit, end - break_start_};
+  const UserAddr old_end = break_.align_up(kPageSize), new_end = end.align_up(kPageSize);
+  if (new_end < old_end) return remove(UserRange::between(new_end, old_end));
+  if (new_end == old_end) return {};
+  // Linux: one page, and a stack's gap, stay free above the heap.
+  const UserRange more = UserRange::between(old_end, new_end);
+  if (more.size() > vmas_.bounds().end() - old_end - kPageSize ||
+      !is_room({old_end, more.size() + kPageSize}))
+    return Error{Errc::out_of_address_space, more.size()};
+  const u64 pages = more.size() >> kPageShift;
+  TRY(check_room(pages, pages));
+  if (lock_future_ && exceeds(stats_.locked, pages, limits_.locked))
+    return Error{Errc::try_again, more.size()};
+  VmaTraits traits;
+  traits.protection = {.read = true, .write = true};
+  traits.locked = lock_future_;
+  Vma* const vma = TRY(vmas_.make(more, traits, {}, 0));
+  account(*vma, true);
+  vmas_.insert(*vma);
+  return {};
+}
+
+}  // namespace meridian

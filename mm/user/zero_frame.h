@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+/// The zero frame: what every page shows that has been read but never written. It is mapped
+/// read-only, in as many places as there are, and nobody counts them.
+#pragma once
+
+#include "kernel/lib/result.h"
+#include "mm/frame.h"
+
+namespace meridian {
+
+/// Errc::out_of_frames at the first call.
+Result<Frame> zero_frame();
+bool is_zero_frame(Frame frame);
+
+/// For tests that change the machine below: gives it back until the next call of zero_frame().
+void close_zero_frame();
+
+}  // namespace meridian
