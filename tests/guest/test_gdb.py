@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: MIT
+"""The debugger's side (qemu/gdb) on a machine: symbols and breakpoints on both sides of the MMU, and every `vm` command.
+What a command says is compared with what the kernel's shell says of the same moment, or with what QEMU does."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from typing import NamedTuple
+
+import pytest
+
+from machine import BUILD, LAYOUTS, PATIENCE, RUN_PY, TOP, environment
+
+ELF = os.path.join(BUILD, "kernel/meridian.elf")
+SCRIPT = os.path.join(TOP, "qemu/gdb/meridian.py")
+MARK = "=====next====="
+AT_THE_END = ("break power_off", "continue")
+LOAD = 0x4020_0000  # where QEMU puts an Image
+HIGH = {"arm64": 0xffff_8000_0800_0000, "arm64-39": 0xffff_ffc0_0800_0000, "x86-64": 0xffff_ffff_8100_0000,
+        "i386": 0xffff_ffff_c020_0000, "i386-6.1": 0xffff_ffff_c020_0000}
+
+
+class Result(NamedTuple):
+    """What a batch session left: what GDB printed for each command, the kernel's console, run.py's exit status."""
+
+    said: list
+    console: str
+    status: int
+
+
+def gdb(socket, commands, elf):
+    """What each command printed. A command that fails does not keep the next from being run."""
+    arguments = ["gdb-multiarch", "-batch", "-nx", *([elf] if elf else []), "-ex", "set width 0",
+                 "-ex", f"target remote {socket}", "-x", SCRIPT]
+    for command in (*commands, "kill"):
+        arguments += ["-ex", f"echo {MARK}\\n", "-ex", command]
+    done = subprocess.run(arguments, cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=2 * PATIENCE,
+                          stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", check=False)
+    assert "Error" not in done.stdout.split(MARK)[0], done.stdout
+    return [text.strip("\n") for text in done.stdout.split(MARK + "\n")[1:-1]]
+
+
+def debug(*commands, elf=ELF, **variables):
+    """Starts a machine halted at reset, and runs the commands in GDB."""
+    with tempfile.TemporaryDirectory() as folder:
+        socket = os.path.join(folder, "gdb")
+        variables = {"run": "help", "timeout": PATIENCE, **variables, "gdb": socket}
+        machine = subprocess.Popen([sys.executable, RUN_PY], env=environment(variables), cwd=TOP, encoding="utf-8",
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        with machine:
+            while not os.path.exists(socket) and machine.poll() is None:
+                time.sleep(0.02)
+            said = gdb(socket, commands, elf)
+            console, _ = machine.communicate(timeout=2 * PATIENCE)
+    assert len(said) == len(commands), said
+    return Result(said, console.replace("\r", ""), machine.returncode)
+
+
+def hex_after(word, text):
+    return int(re.search(re.escape(word) + r"(0x[0-9a-f]+)", text)[1], 16)
+
+
+def lines(text, pattern):
+    return [line.rstrip() for line in text.splitlines() if re.match(pattern, line)]
+
+
+RAW_RUN = r"[0-9a-f]{16} [0-9a-f]{16} [0-9a-f]{16} L\d [0-9a-f]{16}$"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_breakpoints_set_at_reset_are_hit_low_and_high(layout):
+    """One before the MMU is on, one while it comes on, one after it."""
+    _, _, _, first, low, _, coming, _, last, high, info = debug(
+        "break early_start", "break kernel_main", "break *(long)&enable_mmu+48", "continue", "print/x $pc", "continue",
+        "info symbol $pc", "continue", "backtrace", "print/x $pc", "print meridian::arch::boot_info.image",
+        layout=layout).said
+
+    assert "early_start" in first
+    assert LOAD < hex_after("= ", low) < LOAD + (1 << 20)
+    assert coming.startswith("enable_mmu + 48")
+    assert [re.search(r"(\w+) \(", frame)[1] for frame in lines(last, "#")] == ["kernel_main", "start_high", "entry"]
+    assert HIGH[layout] < hex_after("= ", high) < HIGH[layout] + (1 << 20)
+    assert hex_after("= ", info) == HIGH[layout], "a variable is printed from where the kernel runs now"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_commands_agree_with_the_shell(layout):
+    commands = ("vm dump kernel raw", "vm layout", "vm buddy", "vm zones", "vm slab", "vm vmalloc", "vm check")
+    shell = "run hello; alloc vmalloc 64K; alloc kmalloc 100; layout; zoneinfo; buddyinfo; slabinfo; vmallocinfo; ptdump kernel raw"
+    result = debug(*AT_THE_END, *commands, layout=layout, mem="128M", run=shell)
+    raw, regions, buddy, zones, slab, vmalloc, check = result.said[len(AT_THE_END):]
+    console = result.console
+
+    runs = lines(console, RAW_RUN)
+    assert {"L2", "L3"} <= {run.split()[3] for run in runs} and raw.splitlines() == runs
+    shown = [line.partition("  <-")[0] for line in lines(regions, r"[0-9a-f]{16}-")]
+    assert shown == lines(console, r"[0-9a-f]{16}-[0-9a-f]{16} ") != []
+    assert re.search(r"<- .*PC 0x", regions) and re.search(r"<- .*SP 0x", regions) and "VBAR 0x" in regions
+    assert lines(buddy, "Node") == lines(console, r"Node 0, zone +\w+ +\d") != []
+    assert zone_counts(zones) == shell_zone_counts(console) != []
+    shell_slabs = [re.sub(r" : tunables .* : slabdata +(\d+) +(\d+) +\d+$", r"   \1 \2", line)
+                   for line in lines(console, "kmalloc-")]
+    assert [line.split() for line in lines(slab, "kmalloc-")] == [line.split() for line in shell_slabs] != []
+    assert vmalloc.splitlines() == lines(console, r"0x[0-9a-f]{16}-0x[0-9a-f]{16} +\d+ ") != []
+    assert re.search(r"^[1-9]\d* entries looked at, 0 with problems$", check)
+
+
+def zone_counts(text):
+    """(name, free, spanned, present, managed) of each zone."""
+    return re.findall(r"^ *(\w+): .*spanned (\d+), present (\d+), managed (\d+), free (\d+)", text, re.MULTILINE)
+
+
+def shell_zone_counts(console):
+    found = re.findall(r"^Node 0, zone +(\w+)\n  pages free +(\d+)\n(?:.*\n){4} +spanned +(\d+)\n +present +(\d+)\n"
+                       r" +managed +(\d+)", console, re.MULTILINE)
+    return [(name, spanned, present, managed, free) for name, free, spanned, present, managed in found]
+
+
+def test_before_the_mmu_is_on_the_commands_say_so():
+    walk, translate, dump, check, regs, kernel = debug(
+        "vm walk $pc", "vm translate 0x40200000", "vm dump", "vm check", "vm regs", "vm zones").said
+
+    assert "The MMU is off" in walk and "TCR_EL1 is 0x0" in walk
+    assert translate == "0x0000000040200000 -> 0x0000000040200000: the MMU is off, so that is the physical address"
+    assert "The MMU is off" in dump and "no high half" in dump
+    assert check.endswith("0 entries looked at, 0 with problems")
+    assert regs.startswith("EL1, MMU off") and "64 address bits: not a size" in regs
+    assert "has not started" in kernel or "cannot be read" in kernel
+
+
+def test_registers_and_walks_in_words():
+    _, _, regs, code, stack, hole, aliases, frame, translate = debug(
+        "break kernel_main", "continue", "vm regs", "vm walk $pc", "vm walk $sp-8 kernel", "vm walk 0x0001000000000000",
+        "vm find-aliases meridian::arch::boot_info.image_phys.start_",
+        "vm translate &meridian::arch::boot_info", "print meridian::arch::boot_info", cpu="cortex-a72").said
+
+    assert regs.startswith("EL1, MMU on")
+    assert re.search(r"^  T1SZ +0x10 +48 address bits$", regs, re.MULTILINE)
+    assert re.search(r"^  Attr2 0x04 device nGnRE$", regs, re.MULTILINE)
+    assert [line.split()[0] for line in lines(code, r"L\d")] == ["L0", "L1", "L2", "L3"]
+    assert 'in "vmalloc and image"' in code and "EL1 r-x, EL0 ---" in code
+    assert "EL1 execute: allowed" in code and "EL1 write:   refused: EL1 has r-x there: permission fault, level 3" in code
+    assert "EL1 write:   allowed" in stack and "EL1 execute: refused" in stack and "EL0" not in stack.partition("leads")[2]
+    assert 'in "hole"' in hole and "every access: the top bits alone" in hole and "L0" not in hole
+    assert aliases.startswith("0xffff800008000000") and "1 address leads to frame 0x40200" in aliases
+    assert re.match(r"0xffff8000080\w{5} -> 0x0000000040\w{6}", frame)
+    assert "image_phys = 0x0000000040200000-0x" in translate and "image = 0xffff800008000000" in translate
+
+
+def test_inside_a_program():
+    """Its symbols are there by themselves, and a backtrace goes from the kernel through the system call to it."""
+    _, _, _, at_main, way, walk, dump, _, _, call = debug(
+        "break enter_user_at", "continue", "break main", "continue", "backtrace", "vm walk $pc user",
+        "vm dump user exec", "break trap_syscall", "continue", "backtrace", run="run hello").said
+
+    assert re.search(r"Breakpoint 2, .*main \(\)", at_main)
+    assert [re.search(r"(\w+) \(", frame)[1] for frame in lines(way, "#")][-1] == "_start"
+    assert 'in "user (TTBR0)"' in walk and "EL0 execute: allowed" in walk and "EL0 write:   refused" in walk
+    assert lines(dump, "0x") != [] and all("USR ro NX" in line for line in lines(dump, "0x"))
+    assert re.match(r"#0 .*trap_syscall.*\n#1 .*trap_vectors.*\n#2 +0x0000000000\w+ in \w+ \(\)", call)
+
+
+def test_whose_a_frame_is():
+    """A page of the program: two addresses lead to it, its own and the linear map's."""
+    python = "python import gdb, target, walk; half = target.half('low'); memory = target.PhysicalMemory().__enter__(); " \
+             "pa = walk.walk(half, memory, int(gdb.parse_and_eval('(long)$pc'))).physical; memory.__exit__(); " \
+             "gdb.set_convenience_variable('pfn', pa >> 12)"
+    *_, frame, aliases, image, outside, unused = debug(
+        "break enter_user_at", "continue", "break main", "continue", python, "vm frame $pfn", "vm find-aliases $pfn",
+        "vm frame 0x40200", "vm frame 0x9000", "vm frame 0x5f000", run="run hello").said
+
+    assert re.search(r": user, order \d+, block .*, 1 reference$", frame)
+    assert "2 addresses lead to frame" in aliases
+    assert 'in "user (TTBR0)"' in aliases and 'in "linear map"' in aliases
+    assert image.endswith(": reserved") and outside.endswith(": no RAM") and unused.endswith(": free, never used yet")
+
+
+def test_a_fault_is_explained():
+    _, _, fault, way = debug("break handle_fatal_fault", "continue", "vm fault", "backtrace", run="crash null").said
+
+    assert "ESR_EL1 0x96000044: data abort from EL1: write: translation fault, level 0" in fault or \
+           "ESR_EL1 0x96000004: data abort from EL1: read: translation fault, level 0" in fault
+    assert re.search(r"ELR_EL1 0x\w+: .*crash_null", fault)
+    assert re.search(r'FAR_EL1 0x00000000000000\w\w, in "user \(TTBR0\)"', fault)
+    assert fault.endswith("now: nothing is mapped there: translation fault, level 0")
+    assert re.search(r"trap_el1_sync(.*\n)+.* el1_sync (.*\n)+.*crash_null(.*\n)+.*kernel_main", way)
+
+
+def test_no_command_changes_the_machine():
+    """Registers and tables are the same after all commands, and the run ends as it would without a debugger."""
+    commands = ("vm regs", "vm walk $pc", "vm dump", "vm check", "vm translate $pc", "vm find-aliases 0x40200", "vm fault",
+                "vm layout", "vm zones", "vm buddy", "vm slab", "vm vmalloc", "vm frame 0x40200")
+    result = debug("break run_shell_commands", "continue", "info all-registers", "vm dump raw", *commands,
+                   "info all-registers", "vm dump raw", "delete", "continue", run="help")
+    assert result.said[2] == result.said[-4] and "x30" in result.said[2]
+    assert result.said[3] == result.said[-3] != ""
+    assert "exited normally" in result.said[-1] and result.status == 0
+    assert "meminfo" in result.console
+
+
+def test_walk_and_dump_need_no_symbols():
+    """As with a kernel of somebody else's."""
+    with_symbols = debug(*AT_THE_END, "vm dump raw", "print/x $pc").said
+    stop = f"hbreak *{hex_after('= ', with_symbols[-1]):#x}"
+    _, _, dump, walk, regs, layout = debug("set architecture aarch64", stop, "continue", "vm dump raw", "vm walk $pc",
+                                           "vm regs", "vm layout", elf=None).said[1:]
+    assert dump == with_symbols[-2]
+    assert "EL1 execute: allowed" in walk and regs.startswith("EL1, MMU on") and "symbols" in layout
+
+
+def test_every_command_has_help_and_completes():
+    names = ("buddy", "check", "dump", "fault", "find-aliases", "frame", "layout", "regs", "slab", "translate", "vmalloc",
+             "walk", "zones")
+    known, words, *helps = debug("complete vm ", "complete vm dump k", *(f"help vm {name}" for name in names)).said
+
+    assert known.splitlines() == [f"vm {name}" for name in names]
+    assert words == "vm dump kernel"
+    for name, text in zip(names, helps):
+        assert text.startswith(f"vm {name}")
+
+
+def test_a_broken_descriptor_is_found():
+    """GDB writes what the kernel never would: a block into an unused slot of the root."""
+    _, _, before, _, after = debug(
+        *AT_THE_END, "vm check", "set var *(unsigned long*)(0xffff000000000000 + ($TTBR1_EL1 & 0xfffffffff000) - "
+        "0x40000000 + 8 * 200) = 0x0000000040000001", "vm check", run="help").said
+    assert before.endswith("0 with problems")
+    assert "a block where none may be" in after and after.endswith("1 with problems")
+
+
+def test_make_debug_gives_a_gdb_with_everything_loaded():
+    done = subprocess.run([sys.executable, RUN_PY, "--debug"], env=environment({"run": "help"}), cwd=TOP, timeout=PATIENCE,
+                          input="break kernel_main\ncontinue\nvm translate $pc\nkill\n", stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, encoding="utf-8", check=False)
+    assert "kernel_main" in done.stdout and re.search(r"0xffff8000080\w+ -> 0x0000000040\w+, in", done.stdout), done.stdout
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("variables", [
+    {"cpu": "max", "mem": "1T", "el": 2}, {"cpu": "cortex-a53", "mem": "64M", "gic": 2, "poison": 1},
+    {"cpu": "cortex-a72", "cpus": 4, "poison": 2, "el": 2},
+], ids=str)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_other_machines(layout, variables):
+    result = debug("break kernel_main", "continue", "break power_off", "continue", "vm dump kernel raw", "vm check",
+                   layout=layout, run="run hello; ptdump kernel raw", **variables)
+    assert "kernel_main" in result.said[1]
+    assert result.said[4].splitlines() == lines(result.console, RAW_RUN) != []
+    assert result.said[5].endswith("0 with problems")
