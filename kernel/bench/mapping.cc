@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// vmalloc.*, vmap.*, ioremap.*, and what it costs to ask for a translation.
+/// vmalloc.*, vmap.*, kmap_local.*, ioremap.*, and what it costs to ask for a translation.
 #include "kernel/bench/batch.h"
 #include "kernel/init/system.h"
 #include "mm/frames/frames.h"
 #include "mm/kernel/ioremap.h"
+#include "mm/kernel/kmap.h"
 #include "mm/kernel/linear_map.h"
 #include "mm/kernel/vmalloc.h"
 #include "mm/paging/attributes.h"
@@ -39,6 +40,19 @@ Result<void> vmap_pair(BenchRun& run) {
   const Result<void> done = vmap_pairs(run, frame);
   free_frame(frame);
   return done;
+}
+
+/// A visit to a frame that is as hard to reach as there are. The pointer is made, not followed.
+Result<void> kmap_local_pair(BenchRun& run) {
+  constexpr u64 kPairs = 10'000;
+  volatile u64 sink = 0;
+  const Frame frame = TRY(alloc_frame(FrameOwner::kernel, ZoneKind::highmem));
+  run.start();
+  for (u64 i = 0; i < kPairs; ++i) sink = VirtAddr::of(KmapLocal(frame).pointer()).value();
+  run.stop(kPairs);
+  static_cast<void>(sink);
+  free_frame(frame);
+  return {};
 }
 
 /// The registers of a device that is always there; they are mapped and unmapped, never touched.
@@ -84,6 +98,7 @@ constexpr BenchRow kRows[] = {
     {"vmalloc.batch.1p", AreaBatch::time_allocation},
     {"vfree.batch.1p", AreaBatch::time_freeing},
     {"vmap.pair.1p", vmap_pair},
+    {"kmap_local.pair", kmap_local_pair},
     {"ioremap.pair", ioremap_pair},
     {"virt_to_phys", virt_to_phys},
     {"vmalloc_to_page.walk", vmalloc_to_page},

@@ -17,7 +17,7 @@ alloc_pages.pair.order5 alloc_pages.pair.order9 alloc_pages.batch.order0 free_pa
 kmalloc.pair.8 kmalloc.pair.64 kmalloc.pair.192 kmalloc.pair.256 kmalloc.pair.1024 kmalloc.pair.4096
 kmalloc.pair.8192 kmalloc.pair.131072 kmalloc.batch.64 kfree.batch.64
 vmalloc.pair.1p vmalloc.pair.4p vmalloc.pair.16p vmalloc.pair.64p vmalloc.pair.256p vmalloc.pair.1024p
-vmalloc.batch.1p vfree.batch.1p vmap.pair.1p ioremap.pair virt_to_phys vmalloc_to_page.walk
+vmalloc.batch.1p vfree.batch.1p vmap.pair.1p kmap_local.pair ioremap.pair virt_to_phys vmalloc_to_page.walk
 fix_size_alloc_test full_fit_alloc_test long_busy_list_alloc_test random_size_alloc_test
 fix_align_alloc_test random_size_align_alloc_test
 """.split()
