@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The commands that read the kernel's own structures: layout, frames, zones, slabs, vmalloc. Where the shell has the same
-command, the lines are the same."""
+"""The commands that read the kernel's own structures: layout, frames, zones, slabs, vmalloc. Where the shell has the
+same command, the lines are the same."""
 
 import re
 
@@ -9,7 +9,7 @@ import gdb
 import target
 from command import VmCommand, frame_number
 from descriptor import bits
-from kernel import Kernel, NoKernel, declared_fields, elements, enumerator, find_field, number, type_of
+from kernel import Kernel, NoKernel, declared_fields, elements, enumerator, find_field, innermost, number, type_of
 from regions import Layout
 from walk import Unreadable, half_name, walk
 
@@ -156,10 +156,9 @@ class ShowLayout(KernelCommand):
         """The break of the program that runs on a CPU, if there is one."""
         try:
             running = kernel.variable("meridian::(anonymous namespace)::running")
-            for slot in elements(running):
-                pointer = slot["_M_b"]["_M_p"] if find_field(slot.type, "_M_b") else slot
-                if number(pointer):
-                    return {"heap": number(kernel.pointed(pointer)["break_"])}
+            for program in elements(running):
+                if number(program):
+                    return {"heap": number(kernel.pointed(program)["break_"])}
         except (NoKernel, Unreadable, gdb.error):
             pass
         return {}
@@ -246,12 +245,12 @@ class Slab(KernelCommand):
     def show(self, kernel, _):
         front = kernel.variable("meridian::slab_front")
         lists = [elements(lists) for lists in elements(front["lists"])]
-        print_("# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> <active_slabs> <num_slabs>")
-        for index, pointer in enumerate(elements(front["caches"])):
-            pointer = pointer["_M_b"]["_M_p"]
-            if number(pointer):
+        print_("# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> <active_slabs> "
+               "<num_slabs>")
+        for index, cache in enumerate(elements(front["caches"])):
+            if number(cache):
                 in_lists = sum(chain_length(kernel, number(cpu[index]["first"])) for cpu in lists)
-                print_(self._line(kernel, kernel.pointed(pointer), in_lists))
+                print_(self._line(kernel, kernel.pointed(cache), in_lists))
 
     @staticmethod
     def _line(kernel, cache, in_lists):
@@ -280,7 +279,7 @@ class Vmalloc(KernelCommand):
         core = kernel.variable("meridian::(anonymous namespace)::core")
         areas = [*self._large(kernel, core["large_"]), *self._small(kernel, core["small_"])]
         for area, pages in sorted(areas, key=lambda found: int(found[0]["start"])):
-            if enumerator(area["state"]["_M_i"]) == "used":
+            if enumerator(area["state"]) == "used":
                 print_(self._line(kernel, area, pages))
 
     @staticmethod
@@ -299,12 +298,11 @@ class Vmalloc(KernelCommand):
     @staticmethod
     def _small(kernel, small):
         """(record, pages) of each slot of each block; the records lie behind the block's own."""
-        for slot in elements(small["blocks_"]):
-            pointer = slot["_M_b"]["_M_p"]
+        area_type = type_of(f"{small.type.strip_typedefs().name}::Area")
+        for pointer in elements(small["blocks_"]):
             if not number(pointer):
                 return  # they are made in order
             block = kernel.pointed(pointer)
-            area_type = type_of(f"{small.type.strip_typedefs().name}::Area")
             first = number(pointer) + block.type.sizeof
             for index in range(int(block["count"])):
                 area = kernel.at(first + index * area_type.sizeof, area_type)
@@ -312,7 +310,7 @@ class Vmalloc(KernelCommand):
 
     @staticmethod
     def _line(kernel, area, pages):
-        kind, about = enumerator(area["kind"]["value_"]["_M_i"]), area["about"]["value_"]["_M_b"]["_M_p"]
+        kind, about = enumerator(area["kind"]), innermost(area["about"])
         start, image = int(area["start"]), kind == "image"
         size = (pages + (not image)) << PAGE_SHIFT  # the guard page counts as in Linux
         who = kernel.text(about.cast(gdb.lookup_type("char").pointer())) if image else symbol_text(number(about))

@@ -2,8 +2,8 @@
 """Where the kernel image runs, and its symbols there.
 
 The image relocates itself: it runs at its physical address until the MMU is on, then high, at an address that the
-layout decides. GDB's symbols are there for both places, so that a breakpoint set at reset is hit on either side of that; at
-each stop the place where the selected CPU runs now becomes the one whose variables GDB prints.
+layout decides. GDB's symbols are there for both places, so that a breakpoint set at reset is hit on either side of that;
+at each stop the place where the selected CPU runs now becomes the one whose variables GDB prints.
 """
 
 import gdb
@@ -100,8 +100,8 @@ class Image:
 
 
 class PlaceDecided(gdb.Breakpoint):
-    """Never stops the machine: right before the MMU goes on, the kernel knows where it will run, and breakpoints must be
-    set there. (One instruction on, because a person's own breakpoint is likely where the function starts.)"""
+    """Never stops the machine: right before the MMU goes on, the kernel knows where it will run, and breakpoints must
+    be set there. (One instruction on, because a person's own breakpoint is likely where the function starts.)"""
 
     def __init__(self, image):
         super().__init__(f"*{image.address_of('enable_mmu', image.load) + 4:#x}", internal=True)

@@ -95,7 +95,8 @@ class Kernel:
             raise NoKernel(f"{name} cannot be read: is the kernel running?") from None
 
     def pointed(self, pointer):
-        """What a pointer points to."""
+        """What a pointer points to, or one in an std::atomic."""
+        pointer = innermost(pointer)
         return self.at(number(pointer), pointer.type.strip_typedefs().target().strip_typedefs())
 
     def text(self, value):
@@ -148,16 +149,20 @@ def holds_data(field):
     return type_.code != gdb.TYPE_CODE_STRUCT or any(map(holds_data, type_.fields()))
 
 
-def number(value):
-    """The number in an integer, an enumerator, a pointer, an std::atomic, or any type of ours that holds just one."""
-    type_ = value.type.strip_typedefs()
-    while type_.code == gdb.TYPE_CODE_STRUCT:
-        fields = [field for field in type_.fields() if holds_data(field)]
+def innermost(value):
+    """What is in an std::atomic, or in any type of ours that holds just one thing: a number, enumerator or pointer."""
+    while value.type.strip_typedefs().code == gdb.TYPE_CODE_STRUCT:
+        fields = [field for field in value.type.strip_typedefs().fields() if holds_data(field)]
         if len(fields) != 1:
-            raise NoKernel(f"{type_} is not one number")
+            raise NoKernel(f"{value.type} is not one number")
         value = value[fields[0]]
-        type_ = value.type.strip_typedefs()
-    if type_.code == gdb.TYPE_CODE_PTR:
+    return value
+
+
+def number(value):
+    """That as an int."""
+    value = innermost(value)
+    if value.type.strip_typedefs().code == gdb.TYPE_CODE_PTR:
         return int(value.cast(gdb.lookup_type("unsigned long"))) & WORD
     return int(value)
 
@@ -180,4 +185,4 @@ def declared_fields(path):
 
 def enumerator(value):
     """The name of an enumerator, without its type's."""
-    return str(value).rpartition("::")[2]
+    return str(innermost(value)).rpartition("::")[2]

@@ -19,6 +19,7 @@ import target  # noqa: E402
 from image import Image  # noqa: E402
 from program import Programs  # noqa: E402
 from unwinder import TrapUnwinder  # noqa: E402
+from walk import Unreadable  # noqa: E402
 
 
 def follow_symbols(image):
@@ -30,7 +31,7 @@ def follow_symbols(image):
         try:
             image.follow()
             programs.follow()
-        except gdb.error as problem:
+        except (gdb.error, gdb.GdbError, Unreadable) as problem:
             gdb.write(f"meridian.py: the symbols did not follow: {problem}\n", gdb.STDERR)
 
     gdb.events.stop.connect(on_stop)

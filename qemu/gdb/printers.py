@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How GDB prints the kernel's types: addresses as addresses, descriptors in words, a Result as its value or its error."""
+"""How GDB prints the kernel's types: addresses as addresses, descriptors in words, a Result as its value or error."""
 
 import gdb
 import gdb.printing

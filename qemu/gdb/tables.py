@@ -7,7 +7,8 @@ import dump
 import sysregs
 import target
 from command import VmCommand, address, address_range, frame_number, split_option
-from descriptor import LEAF, problems
+from descriptor import problems
+from kernel import number
 from regions import region_name
 from walk import NoTables, entries, half_name, walk, why_refused
 
@@ -59,7 +60,7 @@ def print_verdicts(found, levels):
         return
     for level in levels:
         for access in ("read", "write", "execute"):
-            refusal = why_refused(found, access, level == 0, wxn())
+            refusal = why_refused(found, access, level == 0, wxn(), target.pan())
             print_(f"EL{level} {access + ':':<8} {'refused: ' + refusal if refusal else 'allowed'}")
 
 
@@ -106,6 +107,23 @@ class Translate(VmCommand):
         if found.physical is None:
             raise gdb.GdbError(f"{va:#018x}{region_name(va)}: {why_refused(found, 'read', el0=False)}")
         print_(f"{va:#018x} -> {found.physical:#018x}{region_name(va)}")
+
+
+class PhysicalOf(gdb.Function):
+    """$vm_physical(ADDR): the physical address, for expressions: vm frame $vm_physical($sp) >> 12"""
+
+    def __init__(self):
+        super().__init__("vm_physical")
+
+    def invoke(self, va):
+        va = number(va) & (1 << 64) - 1
+        if not target.mmu_is_on():
+            return va
+        with target.PhysicalMemory() as memory:
+            found = walk(target.half(half_name(va)), memory, va)
+        if found.physical is None:
+            raise gdb.GdbError(f"{va:#x} leads nowhere")
+        return found.physical
 
 
 class Registers(VmCommand):
@@ -249,14 +267,20 @@ class Fault(VmCommand):
     name = "fault"
 
     def run(self, words):
-        syndrome = sysregs.Syndrome(target.register("ESR_EL1"))
+        syndrome, elr = sysregs.Syndrome(target.register("ESR_EL1")), target.register("ELR_EL1")
+        if syndrome.raw == 0 and elr == 0:
+            print_("this CPU has taken no exception to EL1")
+            return
         print_(f"ESR_EL1 {syndrome.raw:#010x}: {syndrome.words()}")
-        elr = target.register("ELR_EL1")
         print_(f"ELR_EL1 {elr:#018x}: {gdb.execute(f'info symbol {elr:#x}', to_string=True).strip()}")
         if not syndrome.has_address:
             return
         va = target.register("FAR_EL1")
         print_(f"FAR_EL1 {va:#018x}{region_name(va)}")
+        self._explain(syndrome, va)
+
+    @staticmethod
+    def _explain(syndrome, va):
         say_if_mmu_is_off()
         which = target.half(half_name(va))
         with target.PhysicalMemory() as memory:
@@ -264,9 +288,9 @@ class Fault(VmCommand):
         print_walk(found, which)
         if not syndrome.is_abort:
             return
-        refusal = why_refused(found, syndrome.access, syndrome.from_el0, wxn())
+        refusal = why_refused(found, syndrome.access, syndrome.from_el0, wxn(), target.pan("SPSR_EL1"))
         print_(f"now: {refusal}" if refusal else
                f"now: the tables allow this {syndrome.access}: they have changed, or the TLB held something older")
 
 
-COMMANDS = (Walk, Translate, Registers, Dump, FindAliases, Check, Fault)
+COMMANDS = (Walk, Translate, PhysicalOf, Registers, Dump, FindAliases, Check, Fault)

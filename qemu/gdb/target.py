@@ -40,6 +40,11 @@ def exception_level():
     return bits(register("cpsr"), 3, 2)
 
 
+def pan(state="cpsr"):
+    """PSTATE.PAN, now or in a saved program status."""
+    return bool(bits(register(state) or 0, 22))
+
+
 def mmu_is_on():
     """Does the selected CPU translate, at its present exception level?"""
     name = f"SCTLR_EL{max(1, exception_level())}"

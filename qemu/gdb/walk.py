@@ -166,8 +166,9 @@ def entries(half, memory, first=0, last=(1 << 64) - 1, on_unreadable=None):
     yield from visit(half.root, half.first_level, half.first, Limits())
 
 
-def why_refused(found, access, el0, wxn=False):
-    """Why the tables refuse an access ("read", "write", "execute"), in words; None if they allow it."""
+def why_refused(found, access, el0, wxn=False, pan=False):
+    """Why an access ("read", "write", "execute") is refused, in words; None if it is allowed. `wxn` and `pan` are
+    SCTLR_EL1.WXN and PSTATE.PAN."""
     if found.end == "outside":
         return "the top bits alone make the address invalid: translation fault, level 0, no table is read"
     if found.end == "unreadable":
@@ -180,4 +181,6 @@ def why_refused(found, access, el0, wxn=False):
     rights = last.el0_rights(found.limits, wxn) if el0 else last.el1_rights(found.limits, wxn)
     if not getattr(rights, access):
         return f"EL{0 if el0 else 1} has {rights} there: permission fault, level {last.level}"
+    if pan and not el0 and access != "execute" and last.el0_rights(found.limits).read:
+        return f"PSTATE.PAN keeps EL1 out of a program's page: permission fault, level {last.level}"
     return None

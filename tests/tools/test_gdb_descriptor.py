@@ -86,7 +86,8 @@ def test_words_of_a_page_a_block_and_a_table():
 
 @pytest.mark.parametrize("raw, level, half, expected", [
     (KERNEL_TEXT, 3, "high", []), (KERNEL_DATA, 3, "high", []), (DEVICE, 3, "high", []), (BLOCK, 2, "high", []),
-    (USER_TEXT, 3, "low", []), (USER_DATA, 3, "low", []), (TABLE_WORD, 1, "high", []), (0x0007_0000_0000_0000, 3, "high", []),
+    (USER_TEXT, 3, "low", []), (USER_DATA, 3, "low", []), (TABLE_WORD, 1, "high", []),
+    (0x0007_0000_0000_0000, 3, "high", []),  # invalid: software's
     (BLOCK, 3, "high", ["a block where none may be"]),
     (0x0001_0000_4321_0003, 1, "high", ["reserved bits set"]),  # bit 48 of a table
     (KERNEL_DATA | 1 << 48, 3, "high", ["reserved bits set"]),
@@ -109,6 +110,8 @@ def test_a_table_above_can_put_a_leaf_right():
     assert problems(writable_code, "high", Limits(no_el1_execute=True)) == []
 
 
-@pytest.mark.parametrize("size, text", [(1, "1B"), (4096, "4K"), (0x18_0000, "1536K"), (2 << 20, "2M"), (1 << 60, "1E")])
+@pytest.mark.parametrize("size, text", [
+    (1, "1B"), (4096, "4K"), (0x18_0000, "1536K"), (2 << 20, "2M"), (1 << 60, "1E"),
+])
 def test_sizes_as_the_shell_prints_them(size, text):
     assert size_text(size) == text

@@ -47,7 +47,8 @@ def test_memory_types(attr, words):
 
 @pytest.mark.parametrize("code, words", [
     (0x04, "translation fault, level 0"), (0x07, "translation fault, level 3"), (0x0b, "access flag fault, level 3"),
-    (0x0d, "permission fault, level 1"), (0x00, "address size fault, level 0"), (0x15, "external abort on a walk, level 1"),
+    (0x0d, "permission fault, level 1"), (0x00, "address size fault, level 0"),
+    (0x15, "external abort on a walk, level 1"),
     (0x10, "external abort"), (0x21, "alignment fault"), (0x30, "TLB conflict"), (0x3f, "reserved fault status 0x3f"),
 ])
 def test_fault_status_codes(code, words):
@@ -59,7 +60,8 @@ def test_fault_status_codes(code, words):
     (0x9600_004f, "data abort from EL1: write: permission fault, level 3"),  # WnR
     (0x8200_0006, "instruction abort from EL0: execute: translation fault, level 2"),  # EC 0x20
     (0x8600_000f, "instruction abort from EL1: execute: permission fault, level 3"),  # EC 0x21
-    (0x5600_0000, "SVC #0x0"), (0xf200_0800, "BRK instruction #0x800"), (0x1fe0_0000, "trapped FP or SIMD (CPACR_EL1.FPEN)"),
+    (0x5600_0000, "SVC #0x0"), (0xf200_0800, "BRK instruction #0x800"),
+    (0x1fe0_0000, "trapped FP or SIMD (CPACR_EL1.FPEN)"),
 ])
 def test_syndromes(esr, words):
     assert Syndrome(esr).words() == words
@@ -71,7 +73,9 @@ def test_who_did_what():
     assert Syndrome(0x8600_0046).access == "execute", "bit 6 is WnR only in data aborts"
 
 
-@pytest.mark.parametrize("esr, has", [(0x9600_0004, True), (0x9600_0010, True), (0x9600_0410, False), (0x5600_0000, False)])
+@pytest.mark.parametrize("esr, has", [
+    (0x9600_0004, True), (0x9600_0010, True), (0x9600_0410, False), (0x5600_0000, False),
+])
 def test_far_is_valid_for_aborts_unless_fnv_says_otherwise(esr, has):
     assert Syndrome(esr).has_address == has
 

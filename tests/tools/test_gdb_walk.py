@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""qemu/gdb/walk.py and dump.py, over tables that are built here word by word. Which bits of an address index which table
-is worked out by hand from Arm ARM D8.2, "Translation process"."""
+"""qemu/gdb/walk.py and dump.py, over tables that are built here word by word. Which bits of an address index which
+table is worked out by hand from Arm ARM D8.2, "Translation process"."""
 
 import struct
 
@@ -120,6 +120,14 @@ def test_why_an_access_is_refused():
         "AF is clear: access flag fault, level 3")
 
 
+def test_pan_keeps_the_kernel_out_of_a_programs_page():
+    tables = {0x1000: 0x2003, 0x2000: 0x3003, 0x3000: 0x4003, 0x4008: 0x0060_0000_4567_8f43}
+    found = walk(half("low"), Memory(tables), 0x1000)
+    assert why_refused(found, "read", el0=False) is None and why_refused(found, "read", el0=True, pan=True) is None
+    assert why_refused(found, "read", el0=False, pan=True) == (
+        "PSTATE.PAN keeps EL1 out of a program's page: permission fault, level 3")
+
+
 def test_halves_by_the_registers():
     high = Half.of("high", TCR, 0x0007_0000_4063_a001)
     assert (high.va_bits, high.page_shift, high.root, high.asid) == (48, 12, 0x4063_a000, 7)
@@ -129,8 +137,8 @@ def test_halves_by_the_registers():
 
 
 @pytest.mark.parametrize("name, tcr, words", [
-    ("high", 0, "T1SZ and TG1"), ("low", 0, "T0SZ and TG0"), ("low", TCR | 1 << 7, "EPD0"), ("high", TCR | 1 << 23, "EPD1"),
-    ("high", TCR | 1 << 59, "DS is set"), ("low", TCR | 0b11 << 14, "T0SZ and TG0"),
+    ("high", 0, "T1SZ and TG1"), ("low", 0, "T0SZ and TG0"), ("low", TCR | 1 << 7, "EPD0"),
+    ("high", TCR | 1 << 23, "EPD1"), ("high", TCR | 1 << 59, "DS is set"), ("low", TCR | 0b11 << 14, "T0SZ and TG0"),
 ])
 def test_registers_that_describe_no_tables_are_refused(name, tcr, words):
     with pytest.raises(NoTables, match=words):
