@@ -10,6 +10,10 @@
 namespace meridian {
 namespace {
 
+/// Nobody needs linear addresses of vmalloc's frames: HIGHMEM serves first, where there is any.
+/// (Where there is none, saying so once is cheaper than asking for each frame.)
+constinit ZoneKind highest_zone = ZoneKind::normal;
+
 /// The kernel around vmalloc.
 struct KernelBacking {
   using Tables = KernelSpace::Tables;
@@ -18,9 +22,8 @@ struct KernelBacking {
       std::countr_zero(arch::entry_span(Level::L2)) - kPageShift;
 
   static Tables& tables() { return kernel_space().tables(); }
-  /// Nobody needs linear addresses of these: HIGHMEM serves first.
   static Result<Frame> alloc_frames(unsigned order) {
-    return meridian::alloc_frames(order, FrameOwner::vmalloc, ZoneKind::highmem);
+    return meridian::alloc_frames(order, FrameOwner::vmalloc, highest_zone);
   }
   static void free_frames(Frame frame, unsigned order) { meridian::free_frames(frame, order); }
   static unsigned order_of(Frame frame) { return frame_info(frame).order(); }
@@ -148,6 +151,8 @@ VmallocStats vmalloc_stats() { return core.stats(); }
 
 Result<void> vmalloc_start(u64 ram_frames, std::span<const ImagePart> image) {
   const VirtRange region = current_layout().region(RegionKind::vmalloc).range();
+  const bool has_highmem = zone_stats(ZoneKind::highmem).present != 0;
+  highest_zone = has_highmem ? ZoneKind::highmem : ZoneKind::normal;
   VirtAddr taken_end = region.start();
   for (const ImagePart& part : image)
     if (region.contains(part.range)) taken_end = part.range.end();
