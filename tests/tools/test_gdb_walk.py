@@ -51,6 +51,11 @@ def test_a_walk_ends_at_a_block():
     assert (len(found.steps), found.physical) == (3, 0x4051_2345)
 
 
+def test_a_blocks_low_address_bits_count_for_nothing():
+    misaligned = {**TABLES, 0x3010: 0x4040_1000 | BLOCK}
+    assert walk(half(), Memory(misaligned), 0xffff_0000_0040_0010).physical == 0x4040_0010
+
+
 @pytest.mark.parametrize("va_bits, name, va, indices", [
     (48, "high", 0xffff_8000_0800_0000, [256, 0, 64, 0]),
     (48, "low", 0x0000_ffff_ffff_f000, [511, 511, 511, 511]),
@@ -132,6 +137,7 @@ def test_halves_by_the_registers():
     high = Half.of("high", TCR, 0x0007_0000_4063_a001)
     assert (high.va_bits, high.page_shift, high.root, high.asid) == (48, 12, 0x4063_a000, 7)
     assert (high.first, high.last) == (0xffff_0000_0000_0000, 0xffff_ffff_ffff_ffff)
+    assert Half.of("high", 0x0000_0000_8022_0000, 0).va_bits == 30  # T1SZ 34, TG1 4 KiB
     low = Half.of("low", 0x0000_0220_0000_8011, 0x4000_0000)  # T0SZ 17, TG0 16 KiB, TBI0, HPD0
     assert low == Half("low", 47, 14, 0x4000_0000, 0, ignores_top_byte=True, ignores_limits=True)
 
