@@ -153,6 +153,29 @@ def test_registers_and_walks_in_words():
     assert "image_phys = 0x0000000040200000-0x" in translate and "image = 0xffff800008000000" in translate
 
 
+def print_as(type_, *words):
+    """GDB's command that prints the words as an object of the type."""
+    return (f"python print(gdb.Value(b''.join(word.to_bytes(8, 'little') for word in {words}), "
+            f"gdb.lookup_type('meridian::{type_}')))")
+
+
+def test_types_read_as_people_write_them():
+    *_, address, frame, range_, frames, page, block, value, error = debug(
+        "break kernel_main", "continue", print_as("PhysAddr", 0x4020_0000), print_as("Frame", 0x40200),
+        print_as("Range<meridian::VirtAddr>", 0xffff_0000_0000_1000, 0x3000), print_as("FrameRange", 0x40200, 16),
+        print_as("arch::Descriptor", 0x0040_0000_4008_0783), print_as("arch::Descriptor", 0x0060_0000_4020_0701),
+        print_as("Result<meridian::Frame>", 0x40200, 0), print_as("Result<void>", 0x1234, 6)).said
+
+    assert address == "0x0000000040200000"
+    assert frame == "frame 0x40200 (physical 0x40200000)"
+    assert range_ == "0xffff000000001000-0xffff000000004000 (12K)"
+    assert frames == "frames 0x40200-0x4020f (16)"
+    assert page.startswith("0x0040000040080783 at L3: page 0x0000000040080000, EL1 r-x, EL0 ---")
+    assert block.startswith("0x0060000040200701 2M block 0x0000000040200000, EL1 rw-, EL0 ---")
+    assert value == "value frame 0x40200 (physical 0x40200000)"
+    assert error == "error meridian::Errc::not_aligned (0x1234)"
+
+
 def test_inside_a_program():
     """Its symbols are there by themselves, and a backtrace goes from the kernel through the system call to it."""
     _, _, _, at_main, way, walk, dump, _, _, call = debug(
