@@ -33,7 +33,7 @@ def test_what_is_written_at_the_lent_address_is_in_the_frame():
     result = boot("kmap 0x50001", f"poke {address} 0x1122334455667788 8", f"peek {address} 8", f"translate {address}",
                   **HIGHMEM)
     assert result.status == 0, result.output
-    assert "1122334455667788" in result.output
+    assert "88 77 66 55 44 33 22 11" in result.output
     assert re.search(r"^ +AT S1E1W +0x0000000050001000$", result.output, re.MULTILINE)
 
 
