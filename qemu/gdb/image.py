@@ -35,13 +35,16 @@ class Image:
         """The symbol's address if the image runs at `base`."""
         return kernel.address_of(name) - self.main + base
 
-    def find_load(self, memory):
-        """Where its header stands in RAM, on a boundary where loaders put it; None if it is not there yet."""
-        header = self.elf.start(HEADER_SIZE)
+    def _is_at(self, memory, address):
+        """Does its header stand there?"""
+        return memory.read(address, HEADER_SIZE) == self.elf.start(HEADER_SIZE)
+
+    def _find_load(self, memory):
+        """Where it stands in RAM, on a boundary where loaders put it; None if it is not there yet."""
         for first, last in memory.ram_ranges():
             start = first + -first % LOAD_ALIGNMENT
             for address in range(start, min(last, first + SEARCHED) - HEADER_SIZE, LOAD_ALIGNMENT):
-                if memory.read(address, HEADER_SIZE) == header:
+                if self._is_at(memory, address):
                     return address
         return None
 
@@ -60,8 +63,8 @@ class Image:
     def places(self):
         """(where it runs low, where it runs high); None for what is not known yet."""
         with target.PhysicalMemory() as memory:
-            if self.load is None:
-                self.load = self.find_load(memory)
+            if self.load is None or not self._is_at(memory, self.load):
+                self.load = self._find_load(memory)
             return self.load, None if self.load is None else self.high(memory)
 
     def follow(self):
