@@ -43,6 +43,10 @@ struct BootInfo {
 /// stack.
 [[noreturn]] void kernel_main(const BootInfo& boot);
 
+/// Another CPU, from the moment it runs high: as kernel_main(), on the stack and as the thread that
+/// arch::start_cpu() was given.
+[[noreturn]] void secondary_main();
+
 // The exceptions (arch/aarch64/trap). Each is called with interrupts masked, on the kernel stack,
 // and may unmask them; what it leaves in the frame is what the interrupted code goes on with.
 
@@ -56,6 +60,10 @@ void handle_user_fault(arch::TrapFrame& frame, const arch::Fault& fault);
 /// An access of the kernel's own failed: a copy to or from a program, or one that nobody expects to
 /// fail. True if there is memory at the address now, and the access shall be tried again.
 bool handle_kernel_fault(arch::TrapFrame& frame, const arch::Fault& fault);
+
+/// An interrupt has been dealt with. Before the interrupted code goes on, another thread may run.
+/// It does not unmask interrupts itself.
+void after_interrupt();
 
 /// An exception that the kernel cannot survive. `what` says which in a few words.
 [[noreturn]] void handle_fatal_fault(const arch::TrapFrame& frame, const arch::Fault& fault,

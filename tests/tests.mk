@@ -63,7 +63,7 @@ EARLY_OBJECTS := $(foreach image,$(IMAGES),$(patsubst %,$(BUILD)/$(image)/obj/%.
 	$(call sources_under,arch/aarch64/boot) $(EARLY_SOURCES)))
 
 # Functions that may touch the FP and SIMD registers: those that give them to programs, and take them.
-FP_FUNCTIONS := clear_fpsimd
+FP_FUNCTIONS := clear_fpsimd save_fpsimd load_fpsimd
 
 .PHONY: check-layers check-elf
 check-layers: | setup

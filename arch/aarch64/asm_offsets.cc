@@ -4,10 +4,12 @@
 /// source for each number: nothing here is typed that C++ already knows.
 #include <cstddef>
 
+#include <arch/context.h>
 #include <arch/trap.h>
 #include <arch/user.h>
 
 #include "arch/aarch64/boot/boot.h"
+#include "arch/aarch64/boot/secondary.h"
 #include "arch/aarch64/regs/el2.h"
 #include "arch/aarch64/regs/sctlr.h"
 #include "arch/aarch64/trap/ex_table.h"
@@ -53,6 +55,18 @@ namespace {
   DEFINE(ID_AA64MMFR0_FGT_SHIFT, IdMmfr0Fgt::kLow);
   DEFINE(ID_AA64MMFR1_HCX_SHIFT, IdMmfr1Hcx::kLow);
   DEFINE(PMCR_EL0_N_SHIFT, PmcrN::kLow);
+}
+
+[[gnu::used]] void thread_constants() {
+  DEFINE(CONTEXT_CPU, offsetof(ThreadContext, cpu));
+  DEFINE(CONTEXT_SP, offsetof(ThreadContext, sp));
+  DEFINE(FP_REGISTERS_CONTROL, offsetof(FpRegisters, fpcr));
+  static_assert(offsetof(FpRegisters, fpsr) == offsetof(FpRegisters, fpcr) + 8);
+
+  DEFINE(SECONDARY_START_SHIFT, __builtin_ctzll(sizeof(SecondaryStart)));
+  DEFINE(SECONDARY_STACK_SHIFT, __builtin_ctzll(kSecondaryStackSize));
+  static_assert(is_power_of_two(sizeof(SecondaryStart)) && is_power_of_two(kSecondaryStackSize));
+  static_assert(offsetof(SecondaryStart, stack_top) == 0 && offsetof(SecondaryStart, context) == 8);
 }
 
 [[gnu::used]] void trap_constants() {

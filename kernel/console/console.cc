@@ -32,14 +32,18 @@ void Console::write(std::string_view text) {
   writer_.store(kNobody, std::memory_order_relaxed);
 }
 
+bool Console::Keys::take(char& c) {
+  if (consumed == produced) return false;
+  c = ring[consumed++ % kRingSize];
+  return true;
+}
+
 void Console::receive() {
-  char c;
-  while (device_->receive(c)) {
-    const u32 at = produced_.load(std::memory_order_relaxed);
-    if (at - consumed_.load(std::memory_order_acquire) == kRingSize) continue;
-    ring_[at % kRingSize] = c;
-    produced_.store(at + 1, std::memory_order_release);
-  }
+  keys_.with([this](Keys& keys) {
+    for (char c; device_->receive(c);)
+      if (keys.produced - keys.consumed != kRingSize) keys.ring[keys.produced++ % kRingSize] = c;
+  });
+  typed_.wake_one();
 }
 
 Result<void> Console::use_receive_interrupt(u32 intid) {
@@ -50,22 +54,16 @@ Result<void> Console::use_receive_interrupt(u32 intid) {
 
 bool Console::try_read(char& c) {
   if (!interrupts_) return device_ != nullptr && device_->receive(c);
-  const u32 at = consumed_.load(std::memory_order_relaxed);
-  if (at == produced_.load(std::memory_order_acquire)) return false;
-  c = ring_[at % kRingSize];
-  consumed_.store(at + 1, std::memory_order_release);
-  return true;
+  return keys_.with([&c](Keys& keys) { return keys.take(c); });
 }
 
 char Console::read() {
   char c;
-  while (!try_read(c)) {
-    // With interrupts masked a key that arrives after the test still ends the sleep.
-    arch::IrqGuard irq;
-    if (interrupts_ &&
-        produced_.load(std::memory_order_acquire) == consumed_.load(std::memory_order_relaxed))
-      arch::wait_for_interrupt();
+  if (interrupts_) {
+    typed_.wait(keys_, [&c](Keys& keys) { return keys.take(c); }).value();
+    return c;
   }
+  while (!try_read(c)) arch::relax();
   return c;
 }
 

@@ -12,7 +12,7 @@
 #include "kernel/lib/format.h"
 #include "kernel/lib/result.h"
 #include "kernel/lib/types.h"
-#include "kernel/sync/spinlock.h"
+#include "kernel/sync/wait_queue.h"
 
 namespace meridian {
 
@@ -49,7 +49,7 @@ class Console final : public Writer {
   /// Interrupt `intid` delivers input from now on; on an error input stays polled.
   Result<void> use_receive_interrupt(u32 intid);
 
-  /// The next key; sleeps until there is one.
+  /// The next key; the thread sleeps until there is one.
   char read();
   /// The next key if there is one.
   bool try_read(char& c);
@@ -67,9 +67,13 @@ class Console final : public Writer {
   std::atomic<u32> writer_{kNobody};  // the CPU that holds output_
   std::atomic<bool> broken_{false};
 
-  // One producer (the interrupt handler) and one consumer (the shell): positions only grow.
-  std::array<char, kRingSize> ring_{};
-  std::atomic<u32> produced_{0}, consumed_{0};
+  struct Keys {
+    std::array<char, kRingSize> ring{};
+    u32 produced = 0, consumed = 0;  // they only grow
+    bool take(char& c);
+  };
+  Locked<Keys> keys_;
+  WaitQueue typed_;
 };
 
 /// The machine's one console.

@@ -7,6 +7,7 @@
 #include "kernel/init/stages.h"
 #include "kernel/init/system.h"
 #include "kernel/log/log.h"
+#include "kernel/proc/scheduler.h"
 #include "kernel/shell/shell.h"
 
 namespace meridian {
@@ -33,6 +34,7 @@ void run_requests() {
 const System& the_system() { return system; }
 
 void kernel_main(const BootInfo& boot) {
+  adopt_boot_thread();
   system.boot = boot;
   choose_layout(layout_of(boot.layout));
   start_console(system);
@@ -42,6 +44,7 @@ void kernel_main(const BootInfo& boot) {
   map_memory(system);
   start_allocators(system);
   start_devices(system);
+  start_cpus(system);
   find_initramfs(system);
   log_time();
   run_requests();

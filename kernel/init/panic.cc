@@ -4,6 +4,7 @@
 #include <arch/cpu.h>
 #include <arch/interrupts.h>
 #include <arch/machine.h>
+#include <arch/smp.h>
 #include <arch/trap.h>
 
 #include <atomic>
@@ -14,17 +15,21 @@
 namespace meridian {
 namespace {
 
-constinit std::atomic<bool> panicking{false};
+constexpr u32 kNobody = ~u32{0};
+constinit std::atomic<u32> reporter{kNobody};  // the CPU that has begun a report
 
 }  // namespace
 
 Writer& panic_begin() {
   arch::mask_interrupts();
-  if (panicking.exchange(true)) {
+  u32 earlier = kNobody;
+  if (!reporter.compare_exchange_strong(earlier, arch::cpu_index())) {
+    if (earlier != arch::cpu_index()) arch::stop_this_cpu();  // one report is enough
     console().break_lock();
     console().write("panic inside a panic\n");
     panic_power_off();
   }
+  arch::stop_other_cpus();
   console().break_lock();
   console().write("\n==== Meridian stops: ");
   return console();

@@ -10,8 +10,8 @@ namespace meridian {
 /// The status a panic powers off with; others are a command's or a test's own.
 inline constexpr int kPanicStatus = 101;
 
-/// Starts the report; a second call, on any CPU, stops the machine instead. Text for the report
-/// goes to what it returns, which needs no lock.
+/// Starts the report, and stops the other CPUs; a second call stops the machine instead, and on
+/// another CPU only that. Text for the report goes to what it returns, which needs no lock.
 Writer& panic_begin();
 /// Ends the report: the backtrace of the caller, then power off.
 [[noreturn]] void panic_end();

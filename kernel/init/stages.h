@@ -22,6 +22,8 @@ void map_memory(System& system);
 void start_allocators(System& system);
 /// Interrupts arrive; keys come by interrupt; the machine can be powered off.
 void start_devices(System& system);
+/// Threads can be started, and run on every CPU that this kernel can use.
+void start_cpus(System& system);
 /// system.initramfs is what the loader put beside us.
 void find_initramfs(System& system);
 

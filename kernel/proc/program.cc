@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/proc/program.h"
 
-#include <arch/cpu.h>
-#include <arch/irq.h>
 #include <arch/machine.h>
 
-#include <array>
 #include <atomic>
 
 #include "kernel/init/system.h"
 #include "kernel/proc/initial_stack.h"
+#include "kernel/proc/thread.h"
 
 namespace meridian {
 namespace {
 
-constinit std::array<std::atomic<Program*>, arch::kMaxCpus> running{};
 constinit std::atomic<u64> next_pid{1};
 
 constexpr u64 kHeapMost = 1_GiB;
@@ -63,27 +60,21 @@ Attributes rights_of(const ElfSegment& segment) {
   return segment.write ? kUserData : kUserRodata;
 }
 
-/// `program` is this CPU's current one, from construction to destruction.
+/// `program` is this thread's current one, from construction to destruction.
 class Running {
  public:
-  explicit Running(Program& program) : slot_(running[arch::cpu_index()]) {
-    CHECK(slot_.load() == nullptr);
-    slot_.store(&program);
+  explicit Running(Program& program) {
+    CHECK(current_program() == nullptr);
+    current_thread().program = &program;
   }
-  ~Running() { slot_.store(nullptr); }
+  ~Running() { current_thread().program = nullptr; }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
-
- private:
-  std::atomic<Program*>& slot_;
 };
 
 }  // namespace
 
-Program* current_program() {
-  arch::IrqGuard guard;  // the slot is this CPU's: do not move in between
-  return running[arch::cpu_index()].load();
-}
+Program* current_program() { return current_thread().program; }
 
 Program::~Program() = default;
 

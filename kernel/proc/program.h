@@ -44,7 +44,7 @@ class Program {
   /// program expects it to fault.
   enum class OnFault : u8 { report, be_silent };
 
-  /// Runs it on this CPU, from its entry to its end. Called once, after load().
+  /// Runs it in this thread, from its entry to its end. Called once, after load().
   ProgramEnd run(OnFault on_fault = OnFault::report);
   OnFault on_fault() const { return on_fault_; }
 
@@ -80,7 +80,7 @@ class Program {
   UserAddr heap_start_, break_;
 };
 
-/// The program that runs on this CPU; nullptr if there is none.
+/// The program that runs in this thread; nullptr if there is none.
 Program* current_program();
 
 }  // namespace meridian

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string_view>
+#include <utility>
 
 #include "kernel/lib/format.h"
 #include "kernel/lib/result.h"
@@ -35,6 +36,8 @@ class Args {
   bool more() const;
   /// Takes the next word if it is `keyword`.
   bool take(std::string_view keyword);
+  /// Takes all that follows, as it was typed.
+  std::string_view rest() { return std::exchange(rest_, {}); }
   /// Every command calls this after its last argument: Errc::unexpected_argument if there is
   /// another.
   Result<void> end();

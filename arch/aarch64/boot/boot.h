@@ -4,6 +4,8 @@
 /// nothing that needs an absolute address (tests/check_elf.py looks).
 #pragma once
 
+#include <arch/context.h>
+
 #include <string_view>
 
 #include "kernel/entry.h"
@@ -25,7 +27,7 @@ struct MmuSetup {
 
 /// Filled before the MMU is on; constant afterwards.
 extern BootInfo boot_info;
-extern MmuSetup mmu_setup;
+extern "C" MmuSetup mmu_setup;
 
 /// Makes every absolute address in the image right for running at `image` (its first byte). Runs
 /// once, before anything reads such an address.
@@ -47,6 +49,8 @@ inline constexpr u64 kMaxTreeSize = 2_MiB;  // as the boot protocol allows
 Result<void> build_early_map();
 
 extern "C" {
+extern ThreadContext boot_context;  // who runs until the kernel has threads
+
 const MmuSetup* early_start(u64 tree, u64 entry_level);
 [[noreturn]] void start_high();
 [[noreturn]] void early_stop_wrong_level(u64 level, u64 tree);

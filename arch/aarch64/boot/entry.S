@@ -84,7 +84,8 @@ FUNCTION entry
         tlbi    vmalle1                         // what it left behind
         dsb     nsh                             // ... is gone
         isb                                     // before the next fetch or access
-        msr     tpidr_el1, xzr                  // CPU 0
+        adr_far x9, boot_context                // on CPU 0
+        msr     tpidr_el1, x9
         mov     x29, #0
         bl      start_high                      // does not return
         brk     #0

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// The first code at the high address: every register that decides how memory is seen is read back,
-/// the rest of EL1's registers get known values, and the kernel proper begins.
+/// The first code at the high address, on every CPU: every register that decides how memory is seen
+/// is read back, the rest of EL1's registers get known values, and the kernel proper begins.
+#include <arch/context.h>
+#include <arch/interrupts.h>
 #include <arch/machine.h>
+#include <arch/trap.h>
 
 #include "arch/aarch64/boot/boot.h"
+#include "arch/aarch64/boot/secondary.h"
 #include "arch/aarch64/hw/barrier.h"
 #include "arch/aarch64/hw/sysreg.h"
 #include "arch/aarch64/regs/id_mmfr.h"
@@ -42,10 +46,20 @@ void check_registers() {
 
 }  // namespace
 
+constinit ThreadContext boot_context;
+
 void start_high() {
   write_other_registers();
   check_registers();
   kernel_main(boot_info);
+}
+
+void start_secondary_high() {
+  write_other_registers();
+  check_registers();
+  install_vectors();
+  unmask_system_errors();
+  secondary_main();
 }
 
 }  // namespace meridian::arch

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <arch/user.h>
 
+#include "arch/aarch64/cpu/fp_trap.h"
 #include "arch/aarch64/hw/barrier.h"
 #include "arch/aarch64/hw/sysreg.h"
 #include "kernel/lib/bits.h"
@@ -11,10 +12,6 @@ namespace meridian::arch {
 extern "C" void clear_fpsimd();
 
 namespace {
-
-/// CPACR_EL1.FPEN: do FP and SIMD instructions trap?
-enum class FpTrap : u8 { both_levels = 0b00, none = 0b11 };
-using FPEN = Field<21, 20, FpTrap>;
 
 void set_fp_trap(FpTrap trap) {
   hw::write_cpacr_el1(FPEN::replace(hw::read_cpacr_el1(), trap));

@@ -35,6 +35,10 @@ inline u64 read_icc_sre_el1() {
 inline void write_icc_sre_el1(u64 value) {
   asm volatile("msr s3_0_c12_c12_5, %0" : : "r"(value) : "memory");
 }
+/// ICC_SGI1R_EL1: raises an SGI.
+inline void write_icc_sgi1r_el1(u64 value) {
+  asm volatile("msr s3_0_c12_c11_5, %0" : : "r"(value) : "memory");
+}
 inline void write_icc_igrpen1_el1(u64 value) {
   asm volatile("msr s3_0_c12_c12_7, %0" : : "r"(value) : "memory");
 }

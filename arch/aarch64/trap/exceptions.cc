@@ -56,7 +56,10 @@ extern const char trap_vectors[] [[gnu::visibility("hidden")]];
 
 void trap_syscall(TrapFrame* frame) { handle_syscall(*frame); }
 
-void trap_irq(TrapFrame*) { handle_irqs(); }
+void trap_irq(TrapFrame*) {
+  handle_irqs();
+  after_interrupt();
+}
 
 void trap_el0_fault(TrapFrame* frame) {
   const Fault fault = fault_of(*frame);

@@ -234,7 +234,8 @@ FUNCTION stack_overflow
         msr     tpidrro_el0, x0
         sub     x0, sp, x0
         msr     tpidr_el0, x0
-        mrs     x0, tpidr_el1                   // the CPU's index
+        mrs     x0, tpidr_el1
+        ldr     w0, [x0, #CONTEXT_CPU]
         lsl     x0, x0, #3
         mov     sp, x0                          // the second register that we do not have
         adr_far x0, overflow_stack_tops

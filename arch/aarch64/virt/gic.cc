@@ -22,6 +22,17 @@ constinit InterruptController* controller = nullptr;
 constinit std::array<std::atomic<IrqHandler>, kMaxIntids> handlers{};
 constinit std::array<IrqCounts, kMaxCpus> counts{};
 
+Result<InterruptController*> start_distributor(const MachineDescription::Gic& gic) {
+  switch (gic.version) {
+    case 2:
+      return start_gic_v2(gic);
+    case 3:
+      return start_gic_v3(gic);
+    default:
+      return Error{Errc::not_found};
+  }
+}
+
 }  // namespace
 
 u32 gic_interrupt_count(u64 distributor) {
@@ -35,16 +46,23 @@ void gic_mask_spis(u64 distributor, u32 count) {
 }
 
 Result<void> start_interrupts(const MachineDescription& machine) {
-  switch (machine.gic.version) {
-    case 2:
-      controller = TRY(start_gic_v2(machine.gic));
-      return {};
-    case 3:
-      controller = TRY(start_gic_v3(machine.gic));
-      return {};
-    default:
-      return Error{Errc::not_found};
-  }
+  InterruptController* const started = TRY(start_distributor(machine.gic));
+  TRY(started->start_cpu());
+  controller = started;
+  return {};
+}
+
+Result<void> start_own_interrupts() {
+  TRY(controller->start_cpu());
+  for (u32 intid = 0; intid < kFirstSpi; ++intid)
+    if (handlers[intid].load(std::memory_order_acquire) != nullptr) controller->enable(intid);
+  return {};
+}
+
+void send_ipi(u32 sgi, unsigned cpu) { controller->send(sgi, cpu); }
+
+void send_ipi_to_others(u32 sgi) {
+  if (controller != nullptr) controller->send_to_others(sgi);
 }
 
 const char* interrupt_controller_name() {
@@ -62,17 +80,18 @@ Result<void> register_irq(u32 intid, IrqHandler handler) {
 
 void handle_irqs() {
   IrqCounts& mine = counts[cpu_index()];
-  for (u32 intid; (intid = controller->acknowledge()) < kFirstSpecialIntid;) {
-    if (const IrqHandler handler = handlers[intid].load(std::memory_order_acquire)) {
+  for (TakenIrq irq; (irq = controller->acknowledge()).intid < kFirstSpecialIntid;) {
+    if (const IrqHandler handler = handlers[irq.intid].load(std::memory_order_acquire)) {
       handler();
       ++mine.handled;
     } else {
       ++mine.spurious;
     }
-    controller->end(intid);
+    controller->end(irq);
   }
 }
 
+IrqCounts irq_counts(unsigned cpu) { return counts[cpu]; }
 IrqCounts irq_counts() {
   IrqGuard irq;
   return counts[cpu_index()];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The interrupt controllers of QEMU's virt machine behind one interface. One CPU's worth:
-/// interrupts go to the CPU that registers for them.
+/// The interrupt controllers of QEMU's virt machine behind one interface. Shared interrupts go to
+/// the CPU that registers for them; SGIs and PPIs are each CPU's own.
 #pragma once
 
 #include "kernel/devicetree/machine.h"
@@ -19,21 +19,32 @@ inline constexpr u8 kIrqPriority = 0xa0;
 /// Lets all priorities through.
 inline constexpr u32 kIrqPriorityMask = 0xff;
 
+/// An interrupt that was taken. `token` is what end() wants to see again.
+struct TakenIrq {
+  u32 intid;
+  u32 token;
+};
+
 class InterruptController {
  public:
+  /// This CPU's part, with every interrupt of its own masked. Each CPU calls it once.
+  virtual Result<void> start_cpu() = 0;
   virtual const char* name() const = 0;
   /// How many INTIDs there are.
   virtual u32 count() const = 0;
   /// Unmasks `intid` and sends it to this CPU.
   virtual void enable(u32 intid) = 0;
-  virtual u32 acknowledge() = 0;
-  virtual void end(u32 intid) = 0;
+  virtual TakenIrq acknowledge() = 0;
+  virtual void end(TakenIrq irq) = 0;
+  /// Raises SGI `intid` on CPU `cpu`, which has called start_cpu(), or on all but this one.
+  virtual void send(u32 intid, unsigned cpu) = 0;
+  virtual void send_to_others(u32 intid) = 0;
 
  protected:
   ~InterruptController() = default;
 };
 
-/// Maps and starts what the machine has: distributor, then this CPU's interface.
+/// Maps and starts the distributor; start_cpu() does the rest.
 Result<InterruptController*> start_gic_v2(const MachineDescription::Gic& gic);
 Result<InterruptController*> start_gic_v3(const MachineDescription::Gic& gic);
 

@@ -15,6 +15,7 @@ inline constexpr u64 kIsenabler = 0x0100;   // bit
 inline constexpr u64 kIcenabler = 0x0180;   // bit
 inline constexpr u64 kIpriorityr = 0x0400;  // byte
 inline constexpr u64 kItargetsr = 0x0800;   // byte, version 2
+inline constexpr u64 kSgir = 0x0f00;        // version 2
 inline constexpr u64 kIrouter = 0x6000;     // 8 bytes, version 3
 
 using TyperItLines = Field<4, 0, u32>;  // 32 * (n + 1) INTIDs

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// GICv2: a distributor and a CPU interface, both in memory (Arm IHI 0048).
+#include <arch/cpu.h>
+
+#include <array>
+
+#include "arch/aarch64/hw/barrier.h"
 #include "arch/aarch64/hw/mmio.h"
 #include "arch/aarch64/virt/gic.h"
 #include "arch/aarch64/virt/gic_registers.h"
@@ -19,6 +24,11 @@ constexpr u64 kEoir = 0x0010;
 constexpr u32 kEnable = 1;
 using IarIntid = Field<9, 0, u32>;
 
+// GICD_SGIR.
+using SgirIntid = Field<3, 0, u32>;
+using SgirTargets = Field<23, 16, u8>;
+constexpr u32 kSgirAllButMe = 1u << 24;
+
 class GicV2 final : public InterruptController {
  public:
   void start(u64 distributor, u64 cpu_interface) {
@@ -27,10 +37,17 @@ class GicV2 final : public InterruptController {
     hw::write32(distributor_ + gicd::kCtlr, 0);
     count_ = gic_interrupt_count(distributor_);
     gic_mask_spis(distributor_, count_);
-    // The first eight target registers are read-only and name the CPU that reads them.
-    my_target_ = static_cast<u8>(hw::read32(distributor_ + gicd::kItargetsr));
     hw::write32(distributor_ + gicd::kCtlr, kEnable);
-    start_cpu();
+  }
+
+  Result<void> start_cpu() override {
+    // The first eight target registers are read-only and name the CPU that reads them.
+    targets_[cpu_index()] = static_cast<u8>(hw::read32(distributor_ + gicd::kItargetsr));
+    hw::write32(distributor_ + gicd::kIcenabler, ~u32{0});
+    hw::write32(cpu_ + gicc::kPmr, kIrqPriorityMask);
+    hw::write32(cpu_ + gicc::kBpr, 0);
+    hw::write32(cpu_ + gicc::kCtlr, kEnable);
+    return {};
   }
 
   const char* name() const override { return "GICv2"; }
@@ -38,26 +55,31 @@ class GicV2 final : public InterruptController {
 
   void enable(u32 intid) override {
     hw::write8(distributor_ + gicd::kIpriorityr + intid, kIrqPriority);
-    if (intid >= kFirstSpi) hw::write8(distributor_ + gicd::kItargetsr + intid, my_target_);
+    if (intid >= kFirstSpi)
+      hw::write8(distributor_ + gicd::kItargetsr + intid, targets_[cpu_index()]);
     hw::write32(distributor_ + gicd::bit_register(gicd::kIsenabler, intid), gicd::bit_of(intid));
   }
-  u32 acknowledge() override {
-    // An SGI's sender stands above the INTID and belongs into EOIR, too; nothing sends any yet.
-    return IarIntid::decode(hw::read32(cpu_ + gicc::kIar));
+  TakenIrq acknowledge() override {
+    // An SGI's sender stands above the INTID, and belongs into EOIR too.
+    const u32 iar = hw::read32(cpu_ + gicc::kIar);
+    return {IarIntid::decode(iar), iar};
   }
-  void end(u32 intid) override { hw::write32(cpu_ + gicc::kEoir, intid); }
+  void end(TakenIrq irq) override { hw::write32(cpu_ + gicc::kEoir, irq.token); }
+
+  void send(u32 intid, unsigned cpu) override {
+    send(SgirTargets::encode(targets_[cpu]) | SgirIntid::encode(intid));
+  }
+  void send_to_others(u32 intid) override { send(kSgirAllButMe | SgirIntid::encode(intid)); }
 
  private:
-  void start_cpu() {
-    hw::write32(distributor_ + gicd::kIcenabler, ~u32{0});
-    hw::write32(cpu_ + gicc::kPmr, kIrqPriorityMask);
-    hw::write32(cpu_ + gicc::kBpr, 0);
-    hw::write32(cpu_ + gicc::kCtlr, kEnable);
+  void send(u64 sgir) {
+    hw::dsb_ishst();  // what the other CPU shall see is there before it is told
+    hw::write32(distributor_ + gicd::kSgir, static_cast<u32>(sgir));
   }
 
   u64 distributor_ = 0, cpu_ = 0;
   u32 count_ = 0;
-  u8 my_target_ = 0;
+  std::array<u8, kMaxCpus> targets_{};  // each CPU's bit, as the distributor names it
 };
 
 constinit GicV2 gic_v2;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// GICv3: a distributor, a redistributor for each CPU, and the CPU interface in system registers
 /// (Arm IHI 0069).
+#include <arch/cpu.h>
+
+#include <array>
+
 #include "arch/aarch64/hw/barrier.h"
 #include "arch/aarch64/hw/gic.h"
 #include "arch/aarch64/hw/mmio.h"
@@ -30,6 +34,15 @@ using WakerProcessorSleep = Bit<1>;
 using WakerChildrenAsleep = Bit<2>;
 }  // namespace gicr
 
+// ICC_SGI1R_EL1.
+using SgiTargets = Field<15, 0, u16>;  // one bit for each affinity 0 of 0 to 15
+using SgiAff1 = Field<23, 16, u8>;
+using SgiIntid = Field<27, 24, u32>;
+using SgiAff2 = Field<39, 32, u8>;
+using SgiAllButMe = Bit<40>;
+using SgiRange = Field<47, 44, u8>;  // which 16 of affinity 0
+using SgiAff3 = Field<55, 48, u8>;
+
 /// A device that has not answered after so many reads is broken.
 constexpr unsigned kPatience = 1'000'000;
 
@@ -37,6 +50,16 @@ constexpr unsigned kPatience = 1'000'000;
 u32 my_affinity() {
   const u64 mpidr = hw::read_mpidr_el1();
   return static_cast<u32>(Field<39, 32>::decode(mpidr) << 24 | Field<23, 0>::decode(mpidr));
+}
+
+/// Where ICC_SGI1R_EL1 finds the CPU with this affinity.
+u64 sgi_target(u32 affinity) {
+  const u32 aff0 = affinity & 0xff;
+  return SgiTargets::encode(static_cast<u16>(1u << aff0 % 16)) |
+         SgiRange::encode(static_cast<u8>(aff0 / 16)) |
+         SgiAff1::encode(static_cast<u8>(affinity >> 8)) |
+         SgiAff2::encode(static_cast<u8>(affinity >> 16)) |
+         SgiAff3::encode(static_cast<u8>(affinity >> 24));
 }
 
 /// The redistributor of this CPU among those of `region`, mapped one after the other: a region may
@@ -56,12 +79,19 @@ Result<u64> find_redistributor(PhysRange region) {
 
 class GicV3 final : public InterruptController {
  public:
-  Result<void> start(u64 distributor, u64 redistributor) {
-    distributor_ = distributor;
-    redistributor_ = redistributor;
-    TRY(start_distributor());
-    TRY(wake_redistributor());
-    start_cpu();
+  Result<void> start(const MachineDescription::Gic& gic) {
+    gic_ = &gic;
+    distributor_ = VirtAddr::of(TRY(ioremap(gic.distributor))).value();
+    return start_distributor();
+  }
+
+  Result<void> start_cpu() override {
+    Cpu& me = cpus_[cpu_index()];
+    me.redistributor = TRY(my_redistributor());
+    me.sgi_target = sgi_target(my_affinity());
+    TRY(wake(me.redistributor));
+    mask_own(me.redistributor);
+    start_interface();
     return {};
   }
 
@@ -69,7 +99,8 @@ class GicV3 final : public InterruptController {
   u32 count() const override { return count_; }
 
   void enable(u32 intid) override {
-    const u64 arrays = intid < kFirstSpi ? redistributor_ + gicr::kSgiFrame : distributor_;
+    const u64 mine = cpus_[cpu_index()].redistributor + gicr::kSgiFrame;
+    const u64 arrays = intid < kFirstSpi ? mine : distributor_;
     hw::write8(arrays + gicd::kIpriorityr + intid, kIrqPriority);
     if (intid >= kFirstSpi) {
       const u64 affinity = hw::read_mpidr_el1() & (Field<39, 32>::kMask | Field<23, 0>::kMask);
@@ -77,17 +108,40 @@ class GicV3 final : public InterruptController {
     }
     hw::write32(arrays + gicd::bit_register(gicd::kIsenabler, intid), gicd::bit_of(intid));
   }
-  u32 acknowledge() override {
+  TakenIrq acknowledge() override {
     const u32 intid = hw::gic_acknowledge();
     hw::dsb_sy();  // the acknowledge counts before the handler touches the device
-    return intid;
+    return {intid, intid};
   }
-  void end(u32 intid) override {
-    hw::gic_end(intid);
+  void end(TakenIrq irq) override {
+    hw::gic_end(irq.token);
     hw::isb();  // done before the interrupted code goes on
   }
 
+  void send(u32 intid, unsigned cpu) override {
+    send(SgiIntid::encode(intid) | cpus_[cpu].sgi_target);
+  }
+  void send_to_others(u32 intid) override { send(SgiIntid::encode(intid) | SgiAllButMe::kSet); }
+
  private:
+  struct Cpu {
+    u64 redistributor = 0, sgi_target = 0;
+  };
+
+  void send(u64 sgi1r) {
+    hw::dsb_ishst();  // what the other CPU shall see is there before it is told
+    hw::write_icc_sgi1r_el1(sgi1r);
+    hw::isb();
+  }
+
+  Result<u64> my_redistributor() const {
+    for (const PhysRange& region : gic_->redistributors) {
+      const Result<u64> found = find_redistributor(region);
+      if (found.has_value()) return found;
+    }
+    return Error{Errc::not_found};
+  }
+
   Result<void> start_distributor() {
     hw::write32(distributor_ + gicd::kCtlr, 0);
     TRY(wait_for_writes());
@@ -106,19 +160,21 @@ class GicV3 final : public InterruptController {
     return Error{Errc::timed_out};
   }
 
-  Result<void> wake_redistributor() {
-    const u64 waker = redistributor_ + gicr::kWaker;
+  static Result<void> wake(u64 redistributor) {
+    const u64 waker = redistributor + gicr::kWaker;
     hw::write32(waker, hw::read32(waker) & ~static_cast<u32>(gicr::WakerProcessorSleep::kSet));
     for (unsigned i = 0; i < kPatience; ++i)
       if (!gicr::WakerChildrenAsleep::is_set(hw::read32(waker))) return {};
     return Error{Errc::timed_out};
   }
 
-  void start_cpu() {
-    const u64 mine = redistributor_ + gicr::kSgiFrame;
+  static void mask_own(u64 redistributor) {
+    const u64 mine = redistributor + gicr::kSgiFrame;
     hw::write32(mine + gicd::kIcenabler, ~u32{0});
     hw::write32(mine + gicd::kIgroupr, ~u32{0});
+  }
 
+  static void start_interface() {
     hw::write_icc_sre_el1(hw::read_icc_sre_el1() | 1);
     hw::isb();  // the registers below exist only with it
     hw::write_icc_pmr_el1(kIrqPriorityMask);
@@ -128,7 +184,9 @@ class GicV3 final : public InterruptController {
     hw::isb();
   }
 
-  u64 distributor_ = 0, redistributor_ = 0;
+  const MachineDescription::Gic* gic_ = nullptr;
+  u64 distributor_ = 0;
+  std::array<Cpu, kMaxCpus> cpus_{};
   u32 count_ = 0;
 };
 
@@ -137,14 +195,8 @@ constinit GicV3 gic_v3;
 }  // namespace
 
 Result<InterruptController*> start_gic_v3(const MachineDescription::Gic& gic) {
-  const u64 distributor = VirtAddr::of(TRY(ioremap(gic.distributor))).value();
-  for (const PhysRange& region : gic.redistributors) {
-    const Result<u64> mine = find_redistributor(region);
-    if (!mine.has_value()) continue;
-    TRY(gic_v3.start(distributor, mine.value()));
-    return &gic_v3;
-  }
-  return Error{Errc::not_found};
+  TRY(gic_v3.start(gic));
+  return &gic_v3;
 }
 
 }  // namespace meridian::arch

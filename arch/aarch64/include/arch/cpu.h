@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// Which CPU this is, and what a CPU can do while it waits. TPIDR_EL1 holds the CPU's index (it will
-/// hold the address of its per-CPU block once there is more than an index to find).
+/// Which CPU this is, and what a CPU can do while it waits.
 #pragma once
+
+#include <arch/context.h>
 
 #include "arch/aarch64/hw/sysreg.h"
 #include "kernel/lib/types.h"
@@ -13,7 +14,7 @@ inline constexpr unsigned kMaxCpus = 8;
 
 /// This CPU's index, 0 for the one that booted. The caller must not migrate (interrupts masked, or one
 /// CPU's own code).
-inline unsigned cpu_index() { return static_cast<unsigned>(hw::read_tpidr_el1()); }
+inline unsigned cpu_index() { return current_context().cpu; }
 
 /// A hint inside a spin loop.
 inline void relax() { hw::yield(); }

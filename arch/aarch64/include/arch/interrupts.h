@@ -19,7 +19,8 @@ inline void unmask_system_errors() { hw::write_daif(hw::read_daif() & ~hw::kDaif
 /// Runs with interrupts masked, on the CPU that took the interrupt.
 using IrqHandler = void (*)();
 
-/// From now on `handler` runs for each interrupt `intid`, which is unmasked. Errc::unsupported for
+/// From now on `handler` runs for each interrupt `intid`, which is unmasked; one of each CPU's own
+/// (PPI, SGI) also on the CPUs that start later. Errc::unsupported for
 /// a number that the controller does not have, or without a controller; Errc::already_mapped if it
 /// has a handler.
 Result<void> register_irq(u32 intid, IrqHandler handler);
@@ -32,5 +33,19 @@ struct IrqCounts {
   u64 handled = 0, spurious = 0;
 };
 IrqCounts irq_counts();
+/// Another CPU's, as seen in passing.
+IrqCounts irq_counts(unsigned cpu);
+
+/// A CPU that starts later calls this once, with interrupts masked. Errc::not_found, timed_out: its
+/// part of the controller is not there, or does not answer.
+Result<void> start_own_interrupts();
+
+/// Interrupts from CPU to CPU (the GIC's SGIs, 0 to 15), by what they mean.
+inline constexpr u32 kRescheduleIpi = 0;
+inline constexpr u32 kStopIpi = 1;
+/// To a CPU that takes interrupts. What was written before is there to see when it comes.
+void send_ipi(u32 sgi, unsigned cpu);
+/// To all of them but this one; nothing without a controller.
+void send_ipi_to_others(u32 sgi);
 
 }  // namespace meridian::arch
