@@ -24,7 +24,7 @@ class Elf:
         if self._bytes[:6] != b"\x7fELF\x02\x01":
             raise ValueError(f"{path} is no 64-bit little-endian ELF file")
         self.type, = struct.unpack_from("<H", self._bytes, 16)
-        headers, = struct.unpack_from("<Q", self._bytes, 32)
+        self.entry, headers = struct.unpack_from("<QQ", self._bytes, 24)
         size, count = struct.unpack_from("<HH", self._bytes, 54)
         self.segments = []
         for at in range(headers, headers + size * count, size):
@@ -36,6 +36,13 @@ class Elf:
     def base(self):
         """The lowest address it was linked at."""
         return min(segment.address for segment in self.segments)
+
+    def pages(self, page_size=4096):
+        """(address, content) of each page of the first segment, as far as the file goes."""
+        first = min(self.segments)
+        for offset in range(0, first.file_size, page_size):
+            size = min(page_size, first.file_size - offset)
+            yield first.address + offset, self._bytes[first.offset + offset:first.offset + offset + size]
 
     def start(self, size):
         """The first bytes at `base`."""

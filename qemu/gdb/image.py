@@ -2,8 +2,8 @@
 """Where the kernel image runs, and its symbols there.
 
 The image relocates itself: it runs at its physical address until the MMU is on, then high, at an address that the
-layout decides. GDB's symbols are there for both places, so that a breakpoint set at reset is hit on either side of that;
-at each stop the place where the selected CPU runs now becomes the one whose variables GDB prints.
+layout decides. While a CPU may be in either place GDB's symbols are there for both, so that a breakpoint set at reset is
+hit on either side; at each stop the place where the selected CPU runs is the one whose variables GDB prints.
 """
 
 import gdb
@@ -78,7 +78,7 @@ class Image:
         elif is_low(low, high):
             self._load_symbols(low, high)
         else:
-            self._load_symbols(high, low)
+            self._load_symbols(high, low if any_cpu_without_mmu() else None)
 
     def place_is_decided(self):
         """The CPU is about to go high, and stops there next."""
@@ -121,3 +121,16 @@ def is_low(load, high):
         return True
     pc = target.register("pc")
     return target.exception_level() != 0 and load <= pc < min(high, load + LOW_CODE)
+
+
+def any_cpu_without_mmu():
+    """A CPU that is off has its MMU off, too, and may still come through the code that runs low."""
+    selected = gdb.selected_thread()
+    try:
+        for thread in gdb.selected_inferior().threads():
+            thread.switch()
+            if not target.mmu_is_on():
+                return True
+        return False
+    finally:
+        selected.switch()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The symbols of the program whose address space is active. Memory itself says which program that is: its first page
-holds the ELF header and the build ID of its file."""
+"""The symbols of the program whose address space is active. Memory itself says which program that is, so this needs to
+know nothing of how the kernel keeps its processes."""
 
 import glob
 import os
@@ -10,8 +10,6 @@ import gdb
 import target
 from elf import ET_EXEC, Elf
 from walk import NoTables, Unreadable
-
-COMPARED = 1024  # the header, the program headers, and the build ID behind them
 
 
 class Programs:
@@ -49,16 +47,20 @@ class Programs:
         if path == (self._current and self._current.path):
             return
         if self._current:
-            gdb.execute(f"remove-symbol-file -a {self._current.base:#x}", to_string=True)
+            gdb.execute(f"remove-symbol-file -a {self._current.entry:#x}", to_string=True)
         if elf:
             gdb.execute(f"with confirm off -- add-symbol-file {elf.path} -o 0", to_string=True)
         self._current = elf
 
 
 def holds(memory, elf):
-    """Is the start of the file where it was linked?"""
-    start = elf.start(COMPARED)
-    try:
-        return memory.read(elf.base, len(start)) == start
-    except Unreadable:
-        return False
+    """Is what is mapped of the file's first segment (a page comes when it is touched) what the file has there?"""
+    any_page = False
+    for address, content in elf.pages():
+        try:
+            if memory.read(address, len(content)) != content:
+                return False
+            any_page = True
+        except Unreadable:
+            continue
+    return any_page

@@ -105,33 +105,48 @@ class Unmapped(Unreadable):
         Exception.__init__(self, f"nothing is mapped at {address:#x}")
 
 
+def by_pages(address, size):
+    """(address, size) of the parts of a range that lie in one page each."""
+    end = address + size
+    while address < end:
+        part = min(end, (address & -PAGE) + PAGE) - address
+        yield address, part
+        address += part
+
+
+class PageCache:
+    """Physical memory of a machine that stands still: each page is read once."""
+
+    def __init__(self, physical):
+        self._physical, self._pages = physical, {}
+
+    def read(self, address, size):
+        data = b""
+        for at, part in by_pages(address, size):
+            page = at & -PAGE
+            if page not in self._pages:
+                self._pages[page] = self._physical.read(page, PAGE)
+            data += self._pages[page][at - page:at - page + part]
+        return data
+
+
 class VirtualMemory:
     """Memory at virtual addresses, whoever may read it: through the tables of both halves while the MMU is on, else
     physical. (GDB's own reads are QEMU's at the present exception level: the kernel is hidden from EL0, and programs
     from a kernel that has PSTATE.PAN set.)"""
 
     def __init__(self, physical):
-        self._physical = physical
+        self._physical = PageCache(physical)
         self._halves = {name: half(name) for name in ("low", "high")} if mmu_is_on() else None
-        self._pages = {}  # what was read: the machine stands still
 
-    def _physical_of(self, page):
+    def _physical_of(self, va):
         if self._halves is None:
-            return page
-        return walk(self._halves[half_name(page)], self._physical, page).physical
-
-    def _page(self, page):
-        if page not in self._pages:
-            physical = self._physical_of(page)
-            if physical is None:
-                raise Unmapped(page)
-            self._pages[page] = self._physical.read(physical, PAGE)
-        return self._pages[page]
+            return va
+        physical = walk(self._halves[half_name(va)], self._physical, va).physical
+        if physical is None:
+            raise Unmapped(va)
+        return physical
 
     def read(self, address, size):
         """Unreadable where nothing is mapped, or no RAM."""
-        data = b""
-        while len(data) < size:
-            at = address + len(data)
-            data += self._page(at & -PAGE)[at % PAGE:][:size - len(data)]
-        return data
+        return b"".join(self._physical.read(self._physical_of(at), part) for at, part in by_pages(address, size))

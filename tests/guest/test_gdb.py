@@ -18,6 +18,7 @@ ELF = os.path.join(BUILD, "kernel/meridian.elf")
 SCRIPT = os.path.join(TOP, "qemu/gdb/meridian.py")
 MARK = "=====next====="
 AT_THE_END = ("break power_off", "continue")
+TO_MAIN = ("tbreak trap_syscall", "continue", "break main", "continue")  # of a program: C libraries call before that
 LOAD = 0x4020_0000  # where QEMU puts an Image
 HIGH = {"arm64": 0xffff_8000_0800_0000, "arm64-39": 0xffff_ffc0_0800_0000, "x86-64": 0xffff_ffff_8100_0000,
         "i386": 0xffff_ffff_c020_0000, "i386-6.1": 0xffff_ffff_c020_0000}
@@ -178,22 +179,22 @@ def test_types_read_as_people_write_them():
 
 def test_inside_a_program():
     """Its symbols are there by themselves, and a backtrace goes from the kernel through the system call to it."""
-    _, _, _, at_main, way, walk, dump, _, _, call = debug(
-        "break enter_user_at", "continue", "break main", "continue", "backtrace", "vm walk $pc user",
-        "vm dump user exec", "break trap_syscall", "continue", "backtrace", run="run hello").said
+    *_, at_main, way, walk, dump, _, _, call, _, _, _, after = debug(
+        *TO_MAIN, "backtrace", "vm walk $pc user", "vm dump user exec", "break trap_syscall", "continue", "backtrace",
+        "delete", *AT_THE_END, "info address main", run="run hello").said
 
     assert re.search(r"Breakpoint 2, .*main \(\)", at_main)
     assert [re.search(r"(\w+) \(", frame)[1] for frame in lines(way, "#")][-1] == "_start"
     assert 'in "user (TTBR0)"' in walk and "EL0 execute: allowed" in walk and "EL0 write:   refused" in walk
     assert lines(dump, "0x") != [] and all("USR ro NX" in line for line in lines(dump, "0x"))
     assert re.match(r"#0 .*trap_syscall.*\n#1 .*trap_vectors.*\n#2 +0x0000000000\w+ in \w+ \(\)", call)
+    assert after.startswith('No symbol "main"'), "the program is gone, and its symbols"
 
 
 def test_whose_a_frame_is():
-    """A page of the program: two addresses lead to it, its own and the linear map's."""
+    """A page of the program's stack: two addresses lead to it, its own and the linear map's."""
     *_, frame, aliases, image, outside, unused = debug(
-        "break enter_user_at", "continue", "break main", "continue", "vm frame $vm_physical($pc) >> 12",
-        "vm find-aliases $vm_physical($pc) >> 12",
+        *TO_MAIN, "vm frame $vm_physical($sp) >> 12", "vm find-aliases $vm_physical($sp) >> 12",
         "vm frame 0x40200", "vm frame 0x9000", "vm frame 0x5f000", run="run hello").said
 
     assert re.search(r": user, order \d+, block .*, 1 reference$", frame)
