@@ -10,6 +10,7 @@
 namespace meridian {
 namespace {
 
+using ktest::StopRun;
 using sabotage::ChangedTcr;
 using sabotage::MovedPage;
 
@@ -32,6 +33,22 @@ class [[nodiscard]] ShiftedLinearMap {
 
  private:
   LinearMap saved_;
+};
+
+constinit Layout real_layout, changed_layout;  // too large for a stack
+
+/// The layout that runs says that there is nothing where the linear map is.
+class [[nodiscard]] UnnamedLinearMap {
+ public:
+  UnnamedLinearMap() {
+    real_layout = changed_layout = current_layout();
+    for (Region& region : changed_layout.regions)
+      if (region.kind == RegionKind::linear) region.kind = RegionKind::unused;
+    choose_layout(changed_layout);
+  }
+  ~UnnamedLinearMap() { choose_layout(real_layout); }
+  UnnamedLinearMap(const UnnamedLinearMap&) = delete;
+  UnnamedLinearMap& operator=(const UnnamedLinearMap&) = delete;
 };
 
 }  // namespace
@@ -58,6 +75,17 @@ KERNEL_TEST(tour_x86, G1FailsIfTcrMakesOtherHalves) {
   {
     const ChangedTcr tcr(tcr_with_smaller_low_half());
     EXPECT_STOP_FAILS("G1", "TCR_EL1 makes the halves that compare prints");
+  }
+  EXPECT_STOP_PASSES("G1");
+}
+
+KERNEL_TEST(tour_x86, G1FailsIfARegionIsNotWhatCompareSays) {
+  {
+    const UnnamedLinearMap layout;
+    const StopRun run("G1");
+    EXPECT_EQ(run.verdict(), Verdict::fail);
+    EXPECT_TRUE(run.says("[NO] the regions are where compare prints them"));
+    EXPECT_TRUE(run.says("[NO] and what the kernel uses lies in them"));
   }
   EXPECT_STOP_PASSES("G1");
 }
