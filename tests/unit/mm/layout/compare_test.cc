@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "arch/aarch64/vmsa/descriptor.h"
+#include "mm/layout/all.h"
 #include "mm/layout/x86_64_5level.h"
 
 namespace meridian {
@@ -98,6 +99,15 @@ TEST(Compare, SplitsAddressesAsTheManualsDo) {
   EXPECT_EQ(i386.width(0), 10u);
   EXPECT_EQ(column("arm64-39").split.depth(), 3u);
   EXPECT_EQ(column("arm64-39").split.name(0), "L1");
+}
+
+/// Else the one that runs would not be marked.
+TEST(Compare, EveryLayoutHasItsColumn) {
+  for (const LayoutId id : kLayoutIds) {
+    const std::string_view name = layout_of(id).name;
+    ASSERT_NE(column(name).layout, nullptr) << name;
+    EXPECT_EQ(column(name).layout->name, name);
+  }
 }
 
 TEST(Compare, EveryFactHasASource) {
