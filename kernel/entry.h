@@ -57,8 +57,8 @@ void handle_syscall(arch::TrapFrame& frame);
 /// (arch::leave_user).
 void handle_user_fault(arch::TrapFrame& frame, const arch::Fault& fault);
 
-/// An access of the kernel's own failed: a copy to or from a program, or one that nobody expects to
-/// fail. True if there is memory at the address now, and the access shall be tried again.
+/// A copy to or from a program failed. True if there is memory at the address now, and the access
+/// shall be tried again.
 bool handle_kernel_fault(arch::TrapFrame& frame, const arch::Fault& fault);
 
 /// An interrupt has been dealt with. Before the interrupted code goes on, another thread may run.

@@ -40,7 +40,7 @@ void sync_frame(Frame frame) {
 }
 
 FaultOutcome UserSpace::resolve(UserAddr va, UserAccess access) {
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   const FaultOutcome outcome = resolve_locked(va, access);
   if (outcome == FaultOutcome::resolved) ++stats_.minor_faults;
   return outcome;

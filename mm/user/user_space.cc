@@ -88,7 +88,7 @@ Result<void> UserSpace::check_room(u64 pages, u64 data_pages) const {
 Result<void> UserSpace::unmap(UserAddr start, u64 size) {
   const UserRange range = TRY(whole_pages(start, size, vmas_.bounds()));
   if (range.is_empty()) return Error{Errc::bad_range, size};
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   return remove(range);
 }
 
@@ -115,7 +115,7 @@ void UserSpace::clear_pages(UserRange range, Mapper::Gather& owed) {
 
 Result<Ref<UserSpace>> UserSpace::duplicate() {
   Ref<UserSpace> child = TRY(create());
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   child->limits_ = limits_;
   child->break_start_ = break_start_;
   child->break_ = break_;
@@ -169,7 +169,7 @@ Result<void> UserSpace::access(UserAddr start, u64 size, UserAccess how, OnPart&
     const UserAddr va = start + done;
     const u64 inside = va.value() & (kPageSize - 1);
     const u64 part = size - done < kPageSize - inside ? size - done : kPageSize - inside;
-    SpinGuard guard(lock_);
+    Guard guard(lock_);
     if (va.value() < start.value() || resolve_locked(va, how) != FaultOutcome::resolved)
       return Error{Errc::fault, va.value()};
     const Frame frame = Frame::containing(TRY(mapper().physical(virt(va))));
@@ -180,27 +180,27 @@ Result<void> UserSpace::access(UserAddr start, u64 size, UserAccess how, OnPart&
 }
 
 SpaceStats UserSpace::stats() {
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   return stats_;
 }
 void UserSpace::set_limits(const SpaceLimits& limits) {
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   limits_ = limits;
 }
 SpaceLimits UserSpace::limits() {
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   return limits_;
 }
 UserAddr UserSpace::break_start() {
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   return break_start_;
 }
 usize UserSpace::vma_count() {
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   return vmas_.count();
 }
 Result<Translation> UserSpace::translate(UserAddr va) {
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   return mapper().translate(virt(va));
 }
 

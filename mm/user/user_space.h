@@ -98,7 +98,7 @@ class UserSpace : public RefCounted {
     Place place = Place::hint;
     bool populate = false;
     Ref<MemoryObject> object{};  // null: anonymous
-    u64 offset = 0;            // into the object, in bytes
+    u64 offset = 0;              // into the object, in bytes
   };
   /// mmap(). EINVAL, ENOMEM; not_permitted below the lowest address, or if nothing may be locked;
   /// try_again if too much is; already_mapped (fixed_no_replace); write_and_execute: no page may be
@@ -158,7 +158,7 @@ class UserSpace : public RefCounted {
   /// Calls `visit(const Vma&)` for each, lowest first, with the lock held: for /proc/PID/maps.
   template <typename Visit>
   void for_each_vma(Visit&& visit) {
-    SpinGuard guard(lock_);
+    Guard guard(lock_);
     vmas_.for_each(vmas_.bounds(), visit);
   }
   usize vma_count();
@@ -236,6 +236,9 @@ class UserSpace : public RefCounted {
   FaultOutcome map_page(UserAddr page, Frame frame, const Attributes& rights);
   static bool is_sole_owner(Frame frame);
 
+  // Whoever waits spins until there is a scheduler to sleep with; no access to a program's memory
+  // is made with the lock held.
+  using Guard = SpinGuard;
   Spinlock lock_;
   KernelTableStore tables_;
   Frame root_;

@@ -76,7 +76,7 @@ Result<void> UserSpace::advise(UserAddr start, u64 size, Advice advice) {
   if (kind == AdviceKind::populate)
     return advise_populate(range,
                            advice == Advice::populate_write ? UserAccess::write : UserAccess::read);
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   switch (kind) {
     case AdviceKind::contents:
       TRY(drop_contents(range, advice));
@@ -125,7 +125,7 @@ Result<void> UserSpace::check_covered(UserRange range) const {
 /// of an object.
 Result<void> UserSpace::advise_populate(UserRange range, UserAccess access) {
   for (UserAddr page = range.start(); page < range.end(); page = page + kPageSize) {
-    SpinGuard guard(lock_);
+    Guard guard(lock_);
     const FaultOutcome outcome =
         vmas_.find(page) == nullptr ? FaultOutcome::not_mapped : resolve_locked(page, access);
     switch (outcome) {
@@ -144,12 +144,12 @@ Result<void> UserSpace::advise_populate(UserRange range, UserAccess access) {
   return {};
 }
 
-/// Gives the pages of `range` their frames, as far as there are VMAs (that are locked, if only those
-/// are meant). What a program may write alone is made ready to be written. False, and it ends, when
-/// a page cannot be had.
+/// Gives the pages of `range` their frames, as far as there are VMAs (that are locked, if only
+/// those are meant). What a program may write alone is made ready to be written. False, and it
+/// ends, when a page cannot be had.
 bool UserSpace::populate(UserRange range, Populate which) {
   for (UserAddr page = range.start(); page < range.end(); page = page + kPageSize) {
-    SpinGuard guard(lock_);
+    Guard guard(lock_);
     if (which == Populate::locked && stats_.locked == 0) return true;
     const Vma* const vma = vmas_.first_ending_after(page);
     if (vma == nullptr || vma->start() >= range.end()) return true;
@@ -170,7 +170,7 @@ Result<void> UserSpace::residency(UserAddr start, u64 size, void (*visit)(void*,
   if (!start.is_aligned(kPageSize)) return Error{Errc::not_aligned, start.value()};
   const Result<UserRange> range = whole_pages(start, size, vmas_.bounds());
   if (!range.has_value()) return Error{Errc::not_mapped, start.value()};
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   TRY(check_covered(range.value()));
   for (u64 i = 0; i < range.value().size() >> kPageShift; ++i)
     visit(context, i, is_resident(start + (i << kPageShift)));
@@ -188,14 +188,14 @@ Result<void> UserSpace::sync(UserAddr start, u64 size) {
   if (!start.is_aligned(kPageSize)) return Error{Errc::not_aligned, start.value()};
   const Result<UserRange> range = whole_pages(start, size, vmas_.bounds());
   if (!range.has_value()) return Error{Errc::not_mapped, start.value()};
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   return check_covered(range.value());
 }
 
 Result<void> UserSpace::lock(UserAddr start, u64 size) {
   const UserRange range = TRY(touched_pages(start, size, vmas_.bounds()));
   {
-    SpinGuard guard(lock_);
+    Guard guard(lock_);
     TRY(may_lock());
     u64 more = range.size() >> kPageShift;
     vmas_.for_each(range, [&](const Vma& vma) {
@@ -210,7 +210,7 @@ Result<void> UserSpace::lock(UserAddr start, u64 size) {
 
 Result<void> UserSpace::unlock(UserAddr start, u64 size) {
   const UserRange range = TRY(touched_pages(start, size, vmas_.bounds()));
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   return set_locked(range, false);
 }
 
@@ -232,7 +232,7 @@ Result<void> UserSpace::set_locked(UserRange range, bool locked) {
 
 Result<void> UserSpace::lock_all(LockAll which) {
   {
-    SpinGuard guard(lock_);
+    Guard guard(lock_);
     TRY(may_lock());
     if (which.current && exceeds(0, stats_.mapped, limits_.locked))
       return Error{Errc::over_limit, stats_.mapped};
@@ -245,7 +245,7 @@ Result<void> UserSpace::lock_all(LockAll which) {
 }
 
 void UserSpace::unlock_all() {
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   lock_future_ = false;
   set_all_locked(false);
 }

@@ -15,7 +15,7 @@ bool violates_wx(const Protection& protection) { return protection.write && prot
 Result<UserAddr> UserSpace::map(const Request& request) {
   UserRange range;
   {
-    SpinGuard guard(lock_);
+    Guard guard(lock_);
     range = TRY(map_here(request));
   }
   // As on Linux the mapping stands even if its pages cannot all be had.
@@ -126,7 +126,7 @@ Result<void> UserSpace::protect(UserAddr start, u64 size, Protection protection)
   const Result<UserRange> range = whole_pages(start, size, vmas_.bounds());
   if (!range.has_value()) return Error{Errc::not_mapped, start.value()};
   if (violates_wx(protection)) return Error{Errc::write_and_execute, start.value()};
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   return protect_pages(range.value(), protection);
 }
 
@@ -165,14 +165,14 @@ Result<void> UserSpace::protect_vma(Vma& vma, const Protection& protection, Mapp
 }
 
 void UserSpace::set_break_start(UserAddr start) {
-  SpinGuard guard(lock_);
+  Guard guard(lock_);
   break_start_ = break_ = start;
 }
 
 UserAddr UserSpace::move_break(UserAddr end) {
   UserRange more;
   {
-    SpinGuard guard(lock_);
+    Guard guard(lock_);
     const UserAddr before = break_;
     if (end < break_start_ || end > vmas_.bounds().end() || !set_break(end).has_value())
       return before;

@@ -11,7 +11,7 @@ Result<UserAddr> UserSpace::remap(const Move& move) {
   const u64 new_size = align_up(move.new_size, kPageSize);
   UserAddr start;
   {
-    SpinGuard guard(lock_);
+    Guard guard(lock_);
     start = TRY(remap_here(move, align_up(move.old_size, kPageSize), new_size));
   }
   populate({start, new_size}, Populate::locked);

@@ -67,12 +67,13 @@ void trap_el0_fault(TrapFrame* frame) {
   handle_user_fault(*frame, fault);
 }
 
-/// A fault of the kernel's own: expected where the exception table says so. What is expected of a
-/// copy to or from a program may first be turned into memory.
+/// A fault of the kernel's own: expected where the exception table says so. One of a copy to or from
+/// a program may first be turned into memory; no other, since what the kernel may not do with its
+/// own rights would only fault again.
 void trap_el1_sync(TrapFrame* frame) {
   const Fault fault = fault_of(*frame);
   const ExEntry* entry = find_ex_entry(*frame);
-  const bool may_be_resolved = entry == nullptr || entry->kind == ExKind::user_copy;
+  const bool may_be_resolved = entry != nullptr && entry->kind == ExKind::user_copy;
   if (may_be_resolved && fault.syndrome().is_abort() && handle_kernel_fault(*frame, fault)) return;
   if (entry != nullptr) return go_to_fixup(*frame, *entry);
   handle_fatal_fault(*frame, fault, "fault in the kernel");

@@ -103,6 +103,15 @@ struct UserTlb : public TlbOrder {
 
 static_assert(Tlb<KernelTlb> && Tlb<UserTlb>);
 
+/// Forgets everything on this CPU: before it uses an ASID that was another space's.
+inline void flush_own_tlb() {
+  hw::dsb_ishst();
+  hw::tlbi_vmalle1();
+  count_tlbis(1);
+  hw::dsb_ish();
+  hw::isb();
+}
+
 /// Forgets everything on every CPU: when ASIDs are used anew, or the identity map goes.
 inline void flush_all_tlbs() {
   KernelTlb tlb;

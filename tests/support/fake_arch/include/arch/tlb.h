@@ -72,6 +72,9 @@ struct UserTlb : public FakeTlb {
 
 static_assert(Tlb<KernelTlb> && Tlb<UserTlb>);
 
+/// Of the CPU that the test plays: a test that cares gives the allocator of ASIDs its own.
+inline void flush_own_tlb() { count_tlbis(1); }
+
 inline void flush_all_tlbs() {
   KernelTlb tlb;
   tlb.publish();
