@@ -32,14 +32,15 @@ class VmCommand(gdb.Command):
         super().__init__(f"vm {self.name}", gdb.COMMAND_DATA)
 
     def complete(self, text, word):
-        matches = [known for known in self.words if known.startswith(word)]
+        last = text.rpartition(" ")[2]  # `word` is None when GDB only asks where words end
+        matches = [known for known in self.words if known.startswith(last)]
         return matches or (gdb.COMPLETE_EXPRESSION if self.symbols else gdb.COMPLETE_NONE)
 
     def invoke(self, text, from_tty):
         if not target.connected():
             raise gdb.GdbError("no machine: `target remote` first")
         try:
-            self.run(gdb.string_to_argv(text))
+            self.run(text.split())
         except NoTables as problem:
             if target.mmu_is_on():
                 raise gdb.GdbError(str(problem)) from None
@@ -71,8 +72,9 @@ def split_option(words, options):
 
 
 def address_range(text):
-    """ADDR or FIRST-LAST as (first, last)."""
+    """FIRST-LAST, or the page of ADDR, as (first, last)."""
     match = re.fullmatch(r"(0x[0-9a-fA-F]+)-(0x[0-9a-fA-F]+)", text)
     if match:
         return int(match[1], 16), int(match[2], 16)
-    return address(text), address(text)
+    page = address(text) & -target.PAGE
+    return page, page + target.PAGE - 1

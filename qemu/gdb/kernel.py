@@ -30,9 +30,12 @@ def cxx():
 
 
 def evaluate(expression):
-    """The value of an expression as a person may type it. Not while physical memory is open: GDB reads it, too."""
+    """The value of an expression as a person may type it; of a function or an array, its address. Not while physical
+    memory is open: GDB would read that."""
     with cxx():
         value = gdb.parse_and_eval(expression)
+        if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY):
+            return value.address
         value.fetch_lazy()
         return value
 

@@ -132,6 +132,8 @@ class Registers(VmCommand):
     name = "regs"
 
     def run(self, words):
+        if words:
+            raise self.usage()
         print_(f"EL{target.exception_level()}, MMU {'on' if target.mmu_is_on() else 'off'}")
         for name, fields in (("SCTLR_EL1", sysregs.SCTLR_EL1), ("TCR_EL1", sysregs.TCR_EL1),
                              ("TTBR0_EL1", sysregs.TTBR), ("TTBR1_EL1", sysregs.TTBR)):
@@ -267,6 +269,8 @@ class Fault(VmCommand):
     name = "fault"
 
     def run(self, words):
+        if words:
+            raise self.usage()
         syndrome, elr = sysregs.Syndrome(target.register("ESR_EL1")), target.register("ELR_EL1")
         if syndrome.raw == 0 and elr == 0:
             print_("this CPU has taken no exception to EL1")
