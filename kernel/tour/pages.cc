@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/tour/pages.h"
 
+#include <arch/machine.h>
+
 #include <algorithm>
 
 #include "kernel/init/system.h"
+#include "mm/image.h"
 #include "mm/kernel/kernel_space.h"
 
 namespace meridian {
@@ -24,6 +27,13 @@ ListedFrames frames_behind(const void* buffer, usize pages) {
     if (!seen.has_value() || !frames.push(Frame::containing(seen.value().pa))) break;
   }
   return frames;
+}
+
+Frame somewhere_in(FrameRange ram) {
+  for (;;) {
+    const Frame frame = ram.first + arch::counter() * 0x9e37'79b9'7f4a'7c15 % ram.count;
+    if (!image_phys().contains(frame.address())) return frame;
+  }
 }
 
 bool are_contiguous(std::span<const Frame> frames) {

@@ -6,7 +6,7 @@
 
 #include "kernel/lib/fixed_vector.h"
 #include "kernel/tour/tour.h"
-#include "mm/frame.h"
+#include "mm/range.h"
 
 namespace meridian {
 
@@ -32,6 +32,11 @@ ListedFrames frames_behind(const void* buffer, usize pages);
 
 /// True if every frame follows the one before it.
 bool are_contiguous(std::span<const Frame> frames);
+
+/// Some frame of `ram`, another one on every boot: from the counter, not from a seed. None of the
+/// image's, which may have pages that nothing maps, below the boot stack. (The image is smaller than
+/// the part of RAM that is asked about.)
+Frame somewhere_in(FrameRange ram);
 
 /// RAM at `end` and above, in bytes.
 u64 ram_beyond(PhysAddr end);

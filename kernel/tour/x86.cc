@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// The end of the tour: how far a process and the kernel reach (F4), and this kernel beside x86
 /// (G).
-#include <arch/machine.h>
 #include <arch/probe.h>
 #include <arch/registers.h>
 #include <arch/translate.h>
@@ -99,7 +98,7 @@ void everybody_reaches(Evidence& e) {
     const u64 count = bank.size() >> kPageShift;
     all &= kernel_reaches(e, "first", first);
     all &= kernel_reaches(e, "last", first + (count - 1));
-    all &= kernel_reaches(e, "random", first + arch::counter() % count);
+    all &= kernel_reaches(e, "random", somewhere_in({first, count}));
   }
   e.require(all,
             "the kernel reads the first, the last and any frame of RAM, where the MMU says so");
