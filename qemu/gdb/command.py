@@ -12,6 +12,10 @@ from walk import NoTables, Unreadable
 WORD = (1 << 64) - 1
 
 
+def print_(text):
+    gdb.write(text + "\n")
+
+
 class VmPrefix(gdb.Command):
     """Virtual memory: what the tables, the registers and the kernel say. `help vm` lists the commands.
 
@@ -44,7 +48,7 @@ class VmCommand(gdb.Command):
         except NoTables as problem:
             if target.mmu_is_on():
                 raise gdb.GdbError(str(problem)) from None
-            gdb.write(f"{problem}\n")  # with the MMU off that is no error
+            print_(str(problem))  # with the MMU off that is no error
         except Unreadable as problem:
             raise gdb.GdbError(str(problem)) from None
         except gdb.error as problem:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Where the kernel image runs, and its symbols there.
 
-The image relocates itself: it runs at its physical address until the MMU is on, then high, at an address that the
-layout decides. While a CPU may be in either place GDB's symbols are there for both, so that a breakpoint set at reset is
+The image relocates itself: it runs at its physical address until the MMU is on, then high, at an address that
+the layout decides. While a CPU may be in either place GDB's symbols are there for both, so that a breakpoint set at reset is
 hit on either side; at each stop the place where the selected CPU runs is the one whose variables GDB prints.
 """
 

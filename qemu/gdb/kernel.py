@@ -135,6 +135,11 @@ def find_field(type_, name):
     return None
 
 
+def base_offset(type_, base):
+    """Where the part that a class inherits from `base` lies in it."""
+    return next(field.bitpos // 8 for field in type_.fields() if field.is_base_class and field.name == base)
+
+
 def offset_of(type_, *path):
     """Of a field of a field of ... a type."""
     offset = 0

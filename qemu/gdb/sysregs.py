@@ -122,13 +122,14 @@ def fault_status(code):
 
 
 EXCEPTION_CLASSES = {
-    0x00: "unknown reason (an undefined instruction)", 0x01: "trapped WFI or WFE",
-    0x07: "trapped FP or SIMD (CPACR_EL1.FPEN)", 0x0d: "branch target exception", 0x0e: "illegal execution state", 0x15: "SVC", 0x16: "HVC", 0x17: "SMC",
-    0x18: "trapped system instruction", 0x19: "trapped SVE", 0x20: "instruction abort from EL0",
-    0x21: "instruction abort from EL1", 0x22: "PC alignment fault", 0x24: "data abort from EL0",
-    0x25: "data abort from EL1", 0x26: "SP alignment fault", 0x2c: "floating-point exception", 0x2f: "SError",
-    0x30: "breakpoint in EL0", 0x31: "breakpoint in EL1", 0x32: "software step in EL0",
-    0x33: "software step in EL1", 0x34: "watchpoint in EL0", 0x35: "watchpoint in EL1", 0x3c: "BRK instruction",
+    0x00: "unknown reason (an undefined instruction)",
+    0x01: "trapped WFI or WFE", 0x07: "trapped FP or SIMD (CPACR_EL1.FPEN)", 0x0d: "branch target exception",
+    0x0e: "illegal execution state", 0x15: "SVC", 0x16: "HVC", 0x17: "SMC", 0x18: "trapped system instruction",
+    0x19: "trapped SVE", 0x20: "instruction abort from EL0", 0x21: "instruction abort from EL1",
+    0x22: "PC alignment fault", 0x24: "data abort from EL0", 0x25: "data abort from EL1",
+    0x26: "SP alignment fault", 0x2c: "floating-point exception", 0x2f: "SError", 0x30: "breakpoint in EL0",
+    0x31: "breakpoint in EL1", 0x32: "software step in EL0", 0x33: "software step in EL1",
+    0x34: "watchpoint in EL0", 0x35: "watchpoint in EL1", 0x3c: "BRK instruction",
 }
 ABORTS = (0x20, 0x21, 0x24, 0x25)
 INSTRUCTION_ABORTS = (0x20, 0x21)

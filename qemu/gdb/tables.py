@@ -6,7 +6,7 @@ import gdb
 import dump
 import sysregs
 import target
-from command import VmCommand, address, address_range, frame_number, split_option
+from command import VmCommand, address, address_range, frame_number, print_, split_option
 from descriptor import problems
 from kernel import number
 from regions import region_name
@@ -15,10 +15,6 @@ from walk import NoTables, entries, half_name, walk, why_refused
 HALVES = {"kernel": "high", "user": "low"}
 LEVELS = {"kernel": 1, "user": 0}
 ROOTS = {"high": "TTBR1_EL1", "low": "TTBR0_EL1"}
-
-
-def print_(text=""):
-    gdb.write(text + "\n")
 
 
 def memory_types():
@@ -49,8 +45,9 @@ def print_walk(found, which):
         print_(f"L{step.entry.level} table {step.table:#018x} [{step.index:3}] {step.entry.raw:016x} "
                f"{step.entry.words(types, step.limits, wxn())}")
     if found.limits.words():
-        ignored = " (TCR_EL1.HPD: ignored)" if which.ignores_limits else ""
-        print_("the tables above allow " + ", ".join(found.limits.words()) + ignored)
+        print_("so the tables leave " + ", ".join(found.limits.words()))
+    if which.ignores_limits:
+        print_("TCR_EL1.HPD is set: what tables say of rights counts for nothing")
 
 
 def print_verdicts(found, levels):
@@ -243,22 +240,26 @@ class Check(VmCommand):
 
     @staticmethod
     def _check(which):
+        """(entries looked at, those with problems) of a half."""
         looked, wrong, types = 0, 0, memory_types()
+
+        def unreadable(va, problem):
+            nonlocal wrong
+            wrong += 1
+            say_unreadable(va, problem)
+
         alignment = max(64, 8 * which.entries(which.first_level))
         if which.root % alignment:
-            print_(f"{ROOTS[which.name]}: the table at {which.root:#x} is not aligned to {alignment}")
             wrong += 1
+            print_(f"{ROOTS[which.name]}: the table at {which.root:#x} is not aligned to {alignment}")
         with target.PhysicalMemory() as memory:
-            unreadable = []
-            for va, entry, limits in entries(which, memory, on_unreadable=lambda va, why: unreadable.append((va, why))):
+            for va, entry, limits in entries(which, memory, on_unreadable=unreadable):
                 looked += 1
                 found = problems(entry, which.name, limits, types)
                 if found:
                     wrong += 1
                     print_(f"{va:#018x} L{entry.level} {entry.raw:016x}: {'; '.join(found)}")
-            for va, why in unreadable:
-                print_(f"{va:#018x}: the table for this cannot be read: {why}")
-        return looked, wrong + len(unreadable)
+        return looked, wrong
 
 
 class Fault(VmCommand):
