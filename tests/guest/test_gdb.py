@@ -159,6 +159,15 @@ def test_registers_and_walks_in_words():
     assert "image_phys = 0x0000000040200000-0x" in info and "image = 0xffff800008000000" in info
 
 
+def test_registers_have_other_names_in_other_qemus():
+    """This one calls SCTLR_EL1 by its older name, or does not show a register at all."""
+    _, same, _, regs = debug(
+        "python import target; target.REGISTER_NAMES['SCTLR_EL1'] = ('SCTLR_OF_TOMORROW', 'SCTLR_EL1', 'SCTLR')",
+        "vm regs", "python target.REGISTER_NAMES['PAR_EL1'] = ('PAR_OF_TOMORROW',)", "vm regs").said
+    assert re.search(r"^SCTLR_EL1 0x[0-9a-f]{16}$", same, re.MULTILINE) and "does not show" not in same
+    assert "PAR_EL1: this QEMU does not show it" in regs and "VBAR_EL1 0x" in regs
+
+
 def print_as(type_, *words):
     """GDB's command that prints the words as an object of the type."""
     return (f"python print(gdb.Value(b''.join(word.to_bytes(8, 'little') for word in {words}), "
