@@ -57,7 +57,7 @@ gdbserver: kernel initramfs ## the machine halted at reset, waiting for GDB on T
 bench: kernel initramfs ## count the instructions of each operation, and print them as a table
 	@$(PYTHON) tests/bench.py
 
-.PHONY: test test-deep selftest unit coverage
+.PHONY: test test-deep selftest unit coverage tlbsan
 test: setup ## every fast test; ends with `N passed, N failed, N skipped`
 	+@$(PYTHON) tests/run.py
 
@@ -69,6 +69,9 @@ selftest: test-kernel test-initramfs ## the tests inside the kernel, as it print
 
 unit: $(BUILD)/unit/unit_tests ## the unit tests on this computer; GTEST_FILTER=... chooses
 	@$<
+
+tlbsan: kernel initramfs test-kernel test-initramfs $(BUILD)/tlbsan.so ## run everything on the most hostile TLB there can be
+	@$(PYTHON) tests/tlbsan/run.py
 
 coverage: $(BUILD)/coverage/unit_tests ## how much of mm/ the unit tests reach
 	@$(PYTHON) tests/coverage.py $(BUILD)/coverage

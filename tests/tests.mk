@@ -72,3 +72,19 @@ check-layers: | setup
 check-elf: kernel test-kernel
 	@CROSS=$(CROSS) $(PYTHON) tests/check_elf.py $(FP_FUNCTIONS:%=--allow-fp=%) image $(foreach image,$(IMAGES),$(BUILD)/$(image))
 	@CROSS=$(CROSS) $(PYTHON) tests/check_elf.py early $(EARLY_OBJECTS)
+
+# tlbsan: a QEMU plugin (tests/tlbsan/README.md). QEMU calls two of its names; the rest is hidden.
+TLBSAN_SOURCES  := $(wildcard tests/tlbsan/*.cc)
+TLBSAN_OBJECTS  := $(TLBSAN_SOURCES:%.cc=$(BUILD)/tlbsan/%.o)
+TLBSAN_CXXFLAGS := -std=c++20 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Werror -I.
+
+$(BUILD)/tlbsan/%.o: %.cc tests/tests.mk | setup
+	$(call say,HOSTCXX,$@)
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CXX) $(TLBSAN_CXXFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tlbsan.so: $(TLBSAN_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(HOST_CXX) -shared -o $@ $^ -ldl
+
+-include $(TLBSAN_OBJECTS:.o=.d)

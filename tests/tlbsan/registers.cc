@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+/// What barriers, TLBI and writes to registers do.
+#include "tests/tlbsan/model.h"
+
+namespace tlbsan {
+namespace {
+
+constexpr uint64_t kVectorsSize = 0x800;
+
+}  // namespace
+
+Model::Model(Machine& machine, Reporter& reporter, unsigned cpus, bool spurious_faults_are_fine)
+    : machine_(machine),
+      reporter_(reporter),
+      spurious_faults_are_fine_(spurious_faults_are_fine),
+      read_([&machine](uint64_t pa) {
+        uint64_t word;
+        machine.read_physical(pa, &word, sizeof(word));
+        return word;
+      }),
+      tables_([&machine](uint64_t frame, Table::Words& words) {
+        machine.read_physical(frame << 12, words.data(), sizeof(words));
+      }),
+      cpus_(cpus) {
+  for (unsigned i = 0; i < cpus; ++i) cpus_[i].number = i;
+}
+
+void Model::begin_block(unsigned number, uint64_t pc) {
+  Cpu& cpu = cpus_[number];
+  const uint32_t pstate = machine_.pstate(number);
+  cpu.el = pstate >> 2 & 3;
+  cpu.pan = pstate >> 22 & 1;
+  if (cpu.executed) {
+    const Executed done = *cpu.executed;
+    cpu.executed.reset();
+    complete(cpu, done);
+  }
+  if (pc - cpu.vectors < kVectorsSize) synchronize(cpu);  // an exception was taken
+}
+
+void Model::execute(unsigned number, const Instruction& instruction, uint64_t pc) {
+  Cpu& cpu = cpus_[number];
+  if (cpu.el == 0 && instruction.opcode != Opcode::dsb && instruction.opcode != Opcode::isb)
+    return;  // it will trap
+  switch (instruction.opcode) {
+    case Opcode::dsb:
+      return barrier(cpu, instruction.dsb);
+    case Opcode::isb:
+      return synchronize(cpu);
+    case Opcode::tlbi:
+    case Opcode::eret:
+    case Opcode::write_register:
+      cpu.executed = Executed{instruction, pc};
+      return;
+    case Opcode::dc_zva:
+      return tables_.store_unseen();
+    case Opcode::other:
+      return;
+  }
+}
+
+void Model::complete(Cpu& cpu, const Executed& done) {
+  const Instruction& instruction = done.instruction;
+  const uint64_t operand = machine_.x(cpu.number, instruction.rt);
+  if (instruction.opcode == Opcode::tlbi) return invalidate(cpu, done, operand);
+  if (instruction.opcode == Opcode::write_register) return write_register(cpu, done, operand);
+  synchronize(cpu);
+  if (cpu.el != 0) return;
+  cpu.settled = changes_.size();
+  check_asid(cpu, done.pc);
+}
+
+void Model::write_register(Cpu& cpu, const Executed& done, uint64_t value) {
+  ++cpu.generation;
+  Regime& regime = cpu.regime;
+  switch (done.instruction.target) {
+    case Register::sctlr_el1:
+      regime.sctlr = value;
+      break;
+    case Register::tcr_el1:
+      regime.tcr = value;
+      break;
+    case Register::ttbr0_el1:
+      regime.ttbr0 = value;
+      cpu.asid_is_new = true;
+      break;
+    case Register::ttbr1_el1:
+      regime.ttbr1 = value;
+      break;
+    case Register::vbar_el1:
+      cpu.vectors = value;
+      break;
+    case Register::sctlr_el2:
+      if (value & 1) refuse("EL2 translates, which the model does not know");
+      break;
+    case Register::hcr_el2:
+      if (value & 1) refuse("there is a stage 2, which the model does not know");
+      break;
+    case Register::other:
+      break;
+  }
+}
+
+/// An ASID that comes back with other tables must have no entries left.
+void Model::check_asid(Cpu& cpu, uint64_t pc) {
+  if (!cpu.asid_is_new) return;
+  cpu.asid_is_new = false;
+  const uint16_t asid = cpu.regime.asid();
+  const uint64_t root = cpu.regime.ttbr0 & 0xffff'ffff'fffe;
+  uint64_t& last = cpu.root_of_asid[asid];
+  if (last == root) return;
+  last = root;
+  cpu.tlb.for_each([&](Entry& entry) {
+    if (entry.global || entry.asid != asid || is_high(entry.va) || entry.root == root) return;
+    if (entry.reported) return;
+    entry.reported = true;
+    reporter_.add({.kind = Kind::asid_reuse,
+                   .cpu = cpu.number,
+                   .el = cpu.el,
+                   .pc = pc,
+                   .va = entry.va,
+                   .asid = asid,
+                   .access = "asid",
+                   .what = "entries of other tables",
+                   .cached = entry.descriptor(),
+                   .change = entry.changed,
+                   .missing = "tlbi aside1is"});
+  });
+}
+
+void Model::invalidate(Cpu& cpu, const Executed& done, uint64_t operand) {
+  const Tlbi& form = done.instruction.tlbi;
+  if (form.unknown) refuse("a TLBI of an unknown form");
+  if (form.by == TlbiBy::none) return;
+  ++reporter_.counts.invalidations;
+  for (const Pending& pending : cpu.pending)
+    if (!pending.ordered && pending.change->before & 1)
+      reporter_.add({.kind = Kind::tlbi_before_dsb,
+                     .cpu = cpu.number,
+                     .el = cpu.el,
+                     .pc = done.pc,
+                     .va = pending.va,
+                     .asid = cpu.regime.asid(),
+                     .access = "tlbi",
+                     .what = name_of(form),
+                     .cached = pending.change->before,
+                     .now = pending.change->after,
+                     .change = pending.change,
+                     .missing = "dsb ishst"});
+  // With 8-bit ASIDs the upper half of the field is ignored.
+  if (!(cpu.regime.tcr >> 36 & 1)) operand &= ~(uint64_t{0xff} << 56);
+  const Invalidation invalidation{form, operand, cpu.number};
+  cpu.open.push_back(invalidation);
+  for (Cpu& target : cpus_) {
+    if (!form.shareable && target.number != cpu.number) continue;
+    target.tlb.for_each_covered(invalidation,
+                                [&](Entry& entry) { entry.invalidating |= 1u << cpu.number; });
+  }
+  forget_known();
+}
+
+/// Would a walk at this moment bring the entry back? Then an invalidation is no reason to drop it.
+bool Model::comes_back(const Cpu& cpu, const Entry& entry) const {
+  if (entry.changed || !cpu.regime.mmu_is_on()) return false;
+  const bool current = entry.root == (cpu.regime.ttbr(is_high(entry.va)) & 0xffff'ffff'fffe);
+  return current && entry.matches(cpu.regime.asid());
+}
+
+void Model::complete_invalidation(const Invalidation& invalidation) {
+  const uint32_t bit = 1u << invalidation.cpu;
+  for (Cpu& cpu : cpus_) {
+    const bool reaches = invalidation.form.shareable || cpu.number == invalidation.cpu;
+    cpu.tlb.remove_covered(invalidation, [&](Entry& entry) {
+      if (!reaches && entry.changed) settled_.insert(entry.changed);
+      if (!reaches || !(entry.invalidating & bit)) return false;
+      entry.invalidating &= ~bit;
+      return !comes_back(cpu, entry);
+    });
+  }
+}
+
+void Model::barrier(Cpu& cpu, const Dsb& dsb) {
+  if (dsb.stores)
+    for (Pending& pending : cpu.pending) pending.ordered = true;
+  if (!dsb.all || cpu.open.empty()) return;
+  std::vector<Invalidation> still_open;
+  for (const Invalidation& invalidation : cpu.open) {
+    if (invalidation.form.shareable && !dsb.shareable)
+      still_open.push_back(invalidation);
+    else
+      complete_invalidation(invalidation);
+  }
+  cpu.open = std::move(still_open);
+  forget_known();
+}
+
+/// A context synchronization event: ISB, an exception, or a return from one.
+void Model::synchronize(Cpu& cpu) {
+  std::erase_if(cpu.pending, [](const Pending& pending) { return pending.ordered; });
+}
+
+}  // namespace tlbsan

@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Runs the kernel under tlbsan, and prints what it found with symbols. `make tlbsan` calls it.
+
+  run.py             all of it; --part for what `make test` has the time for
+  run.py --seeds     each seeded bug once: a table of who finds it
+
+The exit status is 0 if nothing was found and every run did what it should, 1 if not, and 77 (skip)
+where QEMU takes no plugins.
+"""
+
+import argparse
+import bisect
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(TOP, os.environ.get("BUILD") or "build")
+PLUGIN = os.path.join(BUILD, "tlbsan.so")
+CROSS = os.environ.get("CROSS", "aarch64-linux-gnu-")
+QEMU = os.environ.get("QEMU") or "qemu-system-aarch64"
+CORES = len(os.sched_getaffinity(0))
+
+SKIPPED = 77
+SECONDS = 900
+SEED_SECONDS = 120
+LAYOUTS = ("arm64", "arm64-39", "x86-64", "i386", "i386-6.1")
+LEAST_ACCESSES = 10_000_000
+
+# What a developer sees under the plugin, in the order of trust: it must not depend on luck.
+EL0_PROGRAMS = ("run hello", "run attack")
+
+
+class Job(NamedTuple):
+    """One start of the machine."""
+
+    name: str
+    commands: str
+    image: str = "test"
+    machine: dict = {}
+
+
+class Outcome(NamedTuple):
+    job: Job
+    status: int
+    console: str
+    reports: list
+    counts: dict
+
+
+PART = (Job("user spaces and vmalloc", "selftest user; selftest kernel_space; selftest ioremap"),
+        Job("EL0 programs", "; ".join(EL0_PROGRAMS), "kernel"))
+REST = (Job("the tour", "tour", "kernel", {"ICOUNT": "1"}),
+        *(Job(f"all tests, {layout}", "selftest", "test", {"LAYOUT": layout}) for layout in LAYOUTS))
+
+
+class Symbols:
+    """Names for addresses of an image that has relocated itself."""
+
+    def __init__(self, image, vectors):
+        names = {}
+        listing = subprocess.run([CROSS + "nm", "-C", os.path.join(BUILD, image, "meridian.elf")],
+                                 stdout=subprocess.PIPE, check=True, encoding="utf-8").stdout
+        for line in listing.splitlines():
+            address, kind, name = line.split(" ", 2)
+            if kind in "tTwW":
+                names[int(address, 16)] = name
+        self.starts = sorted(names)
+        self.names = names
+        self.moved = vectors - next(at for at, name in names.items() if name == "trap_vectors")
+
+    def name(self, address):
+        at = bisect.bisect_right(self.starts, address - self.moved) - 1
+        if at < 0 or address - self.moved - self.starts[at] > 0x10000:
+            return ""
+        start = self.starts[at]
+        return f" {self.names[start]}+{address - self.moved - start:#x}"
+
+
+def words(line):
+    """What a line of the plugin says: its first word, and the others by name."""
+    kind, _, rest = line.partition(" ")
+    rest, _, what = rest.partition("; what=")
+    rest, _, missing = rest.partition(" missing=")
+    return kind, {**dict(word.split("=", 1) for word in rest.split()), "what": what, "missing": missing}
+
+
+def text_of(report, symbols):
+    """A report for a person."""
+    def code(name):
+        return f"{int(report[name], 16):016x}{symbols.name(int(report[name], 16))}"
+
+    lines = [f"{report['kind']}: {report['what']}".rstrip(": "),
+             f"  CPU {report['cpu']} at EL{report['el']}, {report['access']} of {int(report['va'], 16):016x}"
+             f" under ASID {report['asid']}, by {code('pc')}",
+             f"  cached {int(report['cached'], 16):016x}, now {int(report['now'], 16):016x}"]
+    if "store_pc" in report:
+        lines.append(f"  changed by CPU {report['store_cpu']}: word {int(report['word'], 16):x} from "
+                     f"{int(report['before'], 16):016x} to {int(report['after'], 16):016x}, by {code('store_pc')}")
+    if report["missing"]:
+        lines.append(f"  missing: {report['missing']}")
+    return "\n".join(lines)
+
+
+def start(job, seconds=SECONDS):
+    """Boots the image, gives it the commands, and reads what the plugin wrote."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "reports")
+        initrd = "test-initramfs.cpio" if job.image == "test" else "initramfs.cpio"
+        environment = {**os.environ, "RUN": job.commands, "KERNEL": os.path.join(BUILD, job.image, "Image"),
+                       "INITRD": os.path.join(BUILD, initrd), "TIMEOUT": str(seconds), **job.machine,
+                       "QEMU_ARGS": f"-plugin {PLUGIN},out={out}"}
+        done = subprocess.run([sys.executable, os.path.join(TOP, "qemu/run.py")], env=environment, check=False,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              encoding="utf-8", errors="replace")
+        lines = []
+        if os.path.exists(out):
+            with open(out, encoding="utf-8") as file:
+                lines = [words(line) for line in file.read().splitlines()]
+    reports = [values for kind, values in lines if kind == "report"]
+    counts = next((values for kind, values in lines if kind == "end"), {})
+    return Outcome(job, done.returncode, done.stdout.replace("\r", ""), reports, counts)
+
+
+def number(counts, name):
+    return int(counts.get(name, 0))
+
+
+def show(outcome):
+    """Prints what a run found; True if all is well."""
+    counts = outcome.counts
+    checked = number(counts, "accesses") + number(counts, "fetches")
+    print(f"tlbsan  {outcome.job.name}: {checked} accesses checked, {number(counts, 'invalidations')} invalidations, "
+          f"{number(counts, 'table_stores')} table stores, {len(outcome.reports)} reports", flush=True)
+    if outcome.reports and counts:
+        symbols = Symbols(outcome.job.image, int(counts["vectors"], 16))
+        for report in outcome.reports:
+            print(text_of(report, symbols))
+    finished = outcome.status == 0 and counts
+    if not finished:
+        print(f"the run ended with status {outcome.status}:\n" + outcome.console[-3000:])
+    return bool(finished) and not outcome.reports
+
+
+def run_jobs(jobs):
+    with ThreadPoolExecutor(CORES) as pool:
+        outcomes = list(pool.map(start, jobs))
+    well = all([show(outcome) for outcome in outcomes])
+    sums = {name: sum(number(outcome.counts, name) for outcome in outcomes)
+            for name in ("accesses", "fetches", "invalidations", "table_stores", "reports")}
+    checked = sums["accesses"] + sums["fetches"]
+    print(f"{checked} accesses checked, {sums['invalidations']} invalidations, {sums['table_stores']} table stores, "
+          f"{sums['reports']} reports")
+    if checked < LEAST_ACCESSES:
+        print(f"fewer than {LEAST_ACCESSES} accesses: this run shows nothing")
+    return 0 if well and checked >= LEAST_ACCESSES else 1
+
+
+def plugins_work():
+    """Does this QEMU take plugins at all?"""
+    text = subprocess.run(QEMU.split() + ["-help"], stdout=subprocess.PIPE, check=False, encoding="utf-8").stdout
+    return bool(re.search(r"^-plugin ", text, re.MULTILINE))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", action="store_true", help="what make test has the time for")
+    options = parser.parse_args()
+    if not plugins_work():
+        print(f"SKIP: {QEMU} was built without plugins (configure --enable-plugins)")
+        return SKIPPED
+    return run_jobs(PART if options.part else PART + REST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
