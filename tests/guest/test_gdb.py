@@ -205,6 +205,21 @@ def test_inside_a_program():
     assert after.startswith('No symbol "main"'), "the program is gone, and its symbols"
 
 
+def test_the_heap_of_the_program_is_marked():
+    *_, layout = debug(*TO_MAIN, "vm layout", run="run hello").said
+    assert re.search(r"user \(TTBR0\)  <- PC 0x4\w{5}, SP 0x\w+, heap 0x\w+$", layout, re.MULTILINE)
+
+
+def test_another_cpu_is_stopped_on_its_way_up():
+    """It comes through the low code when the first CPU has long been high."""
+    *_, stop, symbol, thread, _, _, breakpoints = debug(
+        "break kernel_main", "continue", "break secondary_entry", "continue", "info symbol $pc", "thread",
+        *AT_THE_END, "info breakpoints", cpus=2, layout="x86-64").said
+    assert "Thread 2 hit Breakpoint 2" in stop
+    assert "secondary_entry in section .text" in symbol and "Current thread is 2" in thread
+    assert len(lines(breakpoints, r".* in meridian::arch::power_off")) == 1, "no CPU runs low any more"
+
+
 def test_whose_a_frame_is():
     """A page of the program's stack: two addresses lead to it, its own and the linear map's."""
     *_, frame, aliases, image, outside, unused = debug(
