@@ -294,7 +294,8 @@ def terminal_of_our_own():
     before = os.tcgetpgrp(sys.stdin.fileno())
     for stop in (signal.SIGTTOU, signal.SIGTSTP):  # nobody could continue us
         signal.signal(stop, signal.SIG_IGN)
-    os.setpgid(0, 0)
+    if os.getpgrp() != os.getpid():  # who leads a group already may not be allowed to leave it
+        os.setpgid(0, 0)
     os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
     signal.signal(signal.SIGINT, lambda *_: None)  # for GDB alone; it does not inherit a handler
     try:

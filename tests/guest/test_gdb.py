@@ -10,6 +10,7 @@ import tempfile
 import time
 from typing import NamedTuple
 
+import pexpect
 import pytest
 
 from machine import BUILD, LAYOUTS, PATIENCE, RUN_PY, TOP, environment
@@ -287,10 +288,15 @@ def test_a_broken_descriptor_is_found():
 
 
 def test_make_debug_gives_a_gdb_with_everything_loaded():
-    done = subprocess.run([sys.executable, RUN_PY, "--debug"], env=environment({"run": "help"}), cwd=TOP,
-                          input="break kernel_main\ncontinue\nvm translate $pc\nkill\n", stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, encoding="utf-8", timeout=PATIENCE, check=False)
-    assert re.search(r"0xffff8000080\w+ -> 0x0000000040\w+, in", done.stdout), done.stdout
+    """On a terminal, whose session this process leads."""
+    terminal = pexpect.spawn(sys.executable, [RUN_PY, "--debug"], env=environment({"run": "help"}), cwd=TOP,
+                             timeout=PATIENCE, encoding="utf-8", echo=False, dimensions=(50, 200))
+    for command in ("break kernel_main", "continue", "vm translate $pc"):
+        terminal.expect_exact("(gdb) ")
+        terminal.sendline(command)
+    terminal.expect(r"0xffff8000080\w+ -> 0x0000000040\w+, in")
+    terminal.sendline("quit")
+    terminal.expect(pexpect.EOF)
 
 
 @pytest.mark.deep
