@@ -8,7 +8,7 @@ import re
 import gdb
 
 import target
-from walk import NoTables, Unreadable
+from walk import Unreadable
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORD = (1 << 64) - 1
@@ -66,12 +66,7 @@ class Kernel:
 
     def __enter__(self):
         self._physical = target.PhysicalMemory()
-        self._physical.__enter__()
-        try:
-            self._memory = target.VirtualMemory(self._physical)
-        except NoTables as problem:
-            self._physical.__exit__()
-            raise NoKernel(f"the kernel's memory cannot be read: {problem}") from None
+        self._memory = target.VirtualMemory(self._physical.__enter__())
         return self
 
     def __exit__(self, *_):

@@ -9,7 +9,7 @@ import gdb
 
 import target
 from elf import ET_EXEC, Elf
-from walk import NoTables, Unreadable
+from walk import Unreadable
 
 
 class Programs:
@@ -34,10 +34,7 @@ class Programs:
         if not target.mmu_is_on():
             return None
         with target.PhysicalMemory() as physical:
-            try:
-                memory = target.VirtualMemory(physical)
-            except NoTables:
-                return None
+            memory = target.VirtualMemory(physical)
             return next((elf for elf in self._files() if holds(memory, elf)), None)
 
     def follow(self):

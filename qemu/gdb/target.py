@@ -9,7 +9,7 @@ import gdb
 from descriptor import bits
 from walk import Half, NoTables, Unreadable, half_name, walk
 
-# The names of one register, the architecture's first: QEMU dropped the suffix of some until version 8.
+# The names of one register, the architecture's first: versions of QEMU differ in where they leave the suffix out.
 REGISTER_NAMES = {
     "SCTLR_EL1": ("SCTLR_EL1", "SCTLR"),
     "VBAR_EL1": ("VBAR_EL1", "VBAR"),
@@ -137,12 +137,22 @@ class VirtualMemory:
 
     def __init__(self, physical):
         self._physical = PageCache(physical)
-        self._halves = {name: half(name) for name in ("low", "high")} if mmu_is_on() else None
+        self._translates = mmu_is_on()
+        self._halves = {}
+
+    def _half_of(self, va):
+        name = half_name(va)
+        if name not in self._halves:
+            self._halves[name] = half(name)
+        return self._halves[name]
 
     def _physical_of(self, va):
-        if self._halves is None:
+        if not self._translates:
             return va
-        physical = walk(self._halves[half_name(va)], self._physical, va).physical
+        try:
+            physical = walk(self._half_of(va), self._physical, va).physical
+        except NoTables:
+            raise Unmapped(va) from None
         if physical is None:
             raise Unmapped(va)
         return physical
