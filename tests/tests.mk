@@ -6,13 +6,16 @@ HOST_CXX ?= g++
 
 UNIT_TESTS := $(sort $(shell find tests/unit -name '*_test.cc' 2>/dev/null))
 
+# What shows the machine itself.
+KERNEL_ONLY_FS := $(addprefix kernel/fs/,memory_files.cc proc_files.cc root.cc table_dump.cc)
+
 # The kernel sources that unit tests need. Most of what they test is in headers; add what is not.
 UNIT_KERNEL_SOURCES := $(wildcard \
 	arch/aarch64/regs/*.cc \
 	arch/aarch64/vmsa/*.cc \
 	kernel/console/*.cc \
 	kernel/devicetree/*.cc \
-	kernel/fs/cpio.cc \
+	$(filter-out $(KERNEL_ONLY_FS),$(wildcard kernel/fs/*.cc)) \
 	kernel/init/command_line.cc \
 	kernel/lib/*.cc \
 	kernel/log/symbol_table.cc \

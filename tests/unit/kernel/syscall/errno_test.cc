@@ -14,26 +14,16 @@ TEST(Errno, EveryErrorOfAFileHasLinuxsNumber) {
     Errc code;
     int number;
   } rows[] = {
-      {Errc::not_found, ENOENT},
-      {Errc::invalid_argument, EINVAL},
-      {Errc::exists, EEXIST},
-      {Errc::not_a_directory, ENOTDIR},
-      {Errc::is_a_directory, EISDIR},
-      {Errc::not_empty, ENOTEMPTY},
-      {Errc::too_many_links, ELOOP},
-      {Errc::name_too_long, ENAMETOOLONG},
-      {Errc::other_file_system, EXDEV},
-      {Errc::busy, EBUSY},
-      {Errc::bad_descriptor, EBADF},
-      {Errc::too_many_files, EMFILE},
-      {Errc::file_too_large, EFBIG},
-      {Errc::no_space, ENOSPC},
-      {Errc::not_seekable, ESPIPE},
-      {Errc::broken_pipe, EPIPE},
-      {Errc::no_device, ENXIO},
-      {Errc::not_a_terminal, ENOTTY},
-      {Errc::try_again, EAGAIN},
-      {Errc::interrupted, EINTR},
+      {Errc::not_found, ENOENT},        {Errc::invalid_argument, EINVAL},
+      {Errc::exists, EEXIST},           {Errc::not_a_directory, ENOTDIR},
+      {Errc::is_a_directory, EISDIR},   {Errc::not_empty, ENOTEMPTY},
+      {Errc::too_many_links, ELOOP},    {Errc::name_too_long, ENAMETOOLONG},
+      {Errc::other_file_system, EXDEV}, {Errc::busy, EBUSY},
+      {Errc::bad_descriptor, EBADF},    {Errc::too_many_files, EMFILE},
+      {Errc::file_too_large, EFBIG},    {Errc::no_space, ENOSPC},
+      {Errc::not_seekable, ESPIPE},     {Errc::broken_pipe, EPIPE},
+      {Errc::no_device, ENXIO},         {Errc::not_a_terminal, ENOTTY},
+      {Errc::try_again, EAGAIN},        {Errc::interrupted, EINTR},
   };
   for (const auto& row : rows)
     EXPECT_EQ(SyscallResult(Error{row.code}).raw(), u64{0} - static_cast<u64>(row.number))

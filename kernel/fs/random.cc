@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/fs/random.h"
+
+#include <bit>
+#include <cstring>
+
+namespace meridian {
+namespace {
+
+constinit RandomBytes the_random_bytes;
+
+using Block = std::array<u32, 16>;
+
+void quarter_round(Block& b, usize i, usize j, usize k, usize l) {
+  b[i] += b[j], b[l] = std::rotl(b[l] ^ b[i], 16);
+  b[k] += b[l], b[j] = std::rotl(b[j] ^ b[k], 12);
+  b[i] += b[j], b[l] = std::rotl(b[l] ^ b[i], 8);
+  b[k] += b[l], b[j] = std::rotl(b[j] ^ b[k], 7);
+}
+
+}  // namespace
+
+Block chacha20_block(const std::array<u32, 8>& key, u32 counter, const std::array<u32, 3>& nonce) {
+  const Block start{0x6170'7865, 0x3320'646e, 0x7962'2d32, 0x6b20'6574,  // "expand 32-byte k"
+                    key[0],      key[1],      key[2],      key[3],      key[4],   key[5],
+                    key[6],      key[7],      counter,     nonce[0],    nonce[1], nonce[2]};
+  Block block = start;
+  for (unsigned i = 0; i < 10; ++i) {
+    for (usize column = 0; column < 4; ++column)
+      quarter_round(block, column, column + 4, column + 8, column + 12);
+    for (usize column = 0; column < 4; ++column)
+      quarter_round(block, column, (column + 1) % 4 + 4, (column + 2) % 4 + 8,
+                    (column + 3) % 4 + 12);
+  }
+  for (usize i = 0; i < block.size(); ++i) block[i] += start[i];
+  return block;
+}
+
+RandomBytes& random_bytes() { return the_random_bytes; }
+
+void RandomBytes::add(u64 entropy) {
+  state_.with([&](State& state) {
+    state.key[0] ^= static_cast<u32>(entropy);
+    state.key[1] ^= static_cast<u32>(entropy >> 32);
+    const Block mixed = chacha20_block(state.key, 0, {});
+    std::memcpy(state.key.data(), mixed.data(), sizeof(state.key));
+  });
+}
+
+/// Block 0 of each request is the key of the next.
+void RandomBytes::fill(std::span<std::byte> to) {
+  const Key key = state_.with([](State& state) {
+    const Key now = state.key;
+    const Block next = chacha20_block(now, 0, {});
+    std::memcpy(state.key.data(), next.data(), sizeof(state.key));
+    return now;
+  });
+  for (u32 counter = 1; !to.empty(); ++counter) {
+    const Block block = chacha20_block(key, counter, {});
+    const usize count = to.size() < sizeof(block) ? to.size() : sizeof(block);
+    std::memcpy(to.data(), block.data(), count);
+    to = to.subspan(count);
+  }
+}
+
+}  // namespace meridian

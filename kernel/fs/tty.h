@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+/// Terminals: a line discipline between a device's keys and those who read. Output goes to the
+/// device as it is; the console returns the carriage at each new line by itself.
+#pragma once
+
+#include "kernel/fs/file.h"
+#include "kernel/fs/line_discipline.h"
+
+namespace meridian {
+
+/// What a terminal needs to know of processes.
+class TtyJobs {
+ public:
+  /// Sends `signal` to process group `group`.
+  virtual void signal_group(u64 group, u8 signal) = 0;
+  /// The session of the process that calls.
+  virtual u64 session_of_caller() = 0;
+
+ protected:
+  ~TtyJobs() = default;
+};
+
+/// struct winsize.
+struct WindowSize {
+  u16 rows = 24, columns = 80, width = 0, height = 0;
+};
+
+class Tty {
+ public:
+  explicit constexpr Tty(Writer& device) : device_(device) {}
+
+  /// Whom keys like ^C are for. Nobody hears them until this is called.
+  void use_jobs(TtyJobs& jobs) { jobs_ = &jobs; }
+
+  /// A key has come. Any context.
+  void receive(u8 key);
+
+  /// As File has them.
+  Result<u64> read(std::span<std::byte> to, bool nonblocking);
+  Result<u64> write(std::span<const std::byte> from);
+  Result<u64> ioctl(u32 request, IoctlArgument& argument);
+  u32 poll();
+  PollQueue& poll_queue() { return poll_queue_; }
+
+ private:
+  struct State {
+    LineDiscipline line;
+    WindowSize size;
+    u32 group = 0;    // in the foreground
+    u32 session = 0;  // whose controlling terminal it is
+  };
+
+  Result<void> set_termios(IoctlArgument& argument, bool flush);
+  Result<void> take_session();
+
+  Writer& device_;
+  TtyJobs* jobs_ = nullptr;
+  Locked<State> state_;
+  WaitQueue readable_;
+  PollQueue poll_queue_;
+};
+
+/// The terminal on the kernel's console.
+Tty& console_tty();
+
+/// An open terminal, whose inode is `inode`.
+Result<Ref<File>> open_tty(Tty& tty, Ref<Inode> inode, OpenFlags flags);
+
+}  // namespace meridian
