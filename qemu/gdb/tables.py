@@ -273,8 +273,8 @@ class Fault(VmCommand):
         if words:
             raise self.usage()
         syndrome, elr = sysregs.Syndrome(target.register("ESR_EL1")), target.register("ELR_EL1")
-        if syndrome.raw == 0 and elr == 0:
-            print_("this CPU has taken no exception to EL1")
+        if syndrome.raw == 0:  # not even the instruction's length
+            print_("this CPU has taken no synchronous exception to EL1")
             return
         print_(f"ESR_EL1 {syndrome.raw:#010x}: {syndrome.words()}")
         print_(f"ELR_EL1 {elr:#018x}: {gdb.execute(f'info symbol {elr:#x}', to_string=True).strip()}")

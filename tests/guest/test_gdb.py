@@ -123,15 +123,16 @@ def shell_zone_counts(console):
 
 
 def test_before_the_mmu_is_on_the_commands_say_so():
-    walk, translate, dump, check, regs, kernel = debug(
-        "vm walk $pc", "vm translate 0x40200000", "vm dump", "vm check", "vm regs", "vm zones").said
+    walk, translate, dump, check, regs, kernel, fault = debug(
+        "vm walk $pc", "vm translate 0x40200000", "vm dump", "vm check", "vm regs", "vm zones", "vm fault").said
 
     assert "The MMU is off" in walk and "TCR_EL1 is 0x0" in walk
     assert translate == "0x0000000040200000 -> 0x0000000040200000: the MMU is off, so that is the physical address"
     assert "The MMU is off" in dump and "no high half" in dump
     assert check.endswith("0 entries looked at, 0 with problems")
     assert regs.startswith("EL1, MMU off") and "64 address bits: not a size" in regs
-    assert "has not started" in kernel or "cannot be read" in kernel
+    assert "has not started" in kernel
+    assert fault == "this CPU has taken no synchronous exception to EL1"
 
 
 def test_registers_and_walks_in_words():
@@ -242,6 +243,11 @@ def test_a_fault_is_explained():
     assert re.search(r'FAR_EL1 0x00000000000000\w\w, in "user \(TTBR0\)"', fault)
     assert fault.endswith("now: nothing is mapped there: translation fault, level 0")
     assert re.search(r"trap_el1_sync(.*\n)+.* el1_sync (.*\n)+.*crash_null(.*\n)+.*kernel_main", way)
+
+
+def test_a_backtrace_goes_through_an_interrupt():
+    _, _, way = debug("break trap_irq", "continue", "backtrace", cpus=2, run="help").said
+    assert re.match(r"#0 .*trap_irq .*\n#1 .* el1_irq \(\) at .*vectors\.S", way) and "kernel_main" in way
 
 
 def test_no_command_changes_the_machine():
