@@ -39,7 +39,7 @@ constexpr u64 kClockTicks = 100;
 /// Writes texts from the top of the stack down, then words from some place up.
 class StackWriter {
  public:
-  StackWriter(AddressSpace& space, UserRange stack)
+  StackWriter(UserSpace& space, UserRange stack)
       : space_(space), lowest_(stack.end() - stack.size() / 4), at_(stack.end()) {}
 
   UserAddr at() const { return at_; }
@@ -75,7 +75,7 @@ class StackWriter {
   }
 
  private:
-  AddressSpace& space_;
+  UserSpace& space_;
   UserAddr lowest_, at_;
 };
 
@@ -119,7 +119,7 @@ Result<void> write_arguments(StackWriter& out, const StartInfo& info, UserAddr n
 
 }  // namespace
 
-Result<UserAddr> build_initial_stack(AddressSpace& space, UserRange stack, const StartInfo& info) {
+Result<UserAddr> build_initial_stack(UserSpace& space, UserRange stack, const StartInfo& info) {
   StackWriter out(space, stack);
   TRY(out.reserve(sizeof(u64)));  // a null word above it all, as on Linux
   Texts texts;

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "kernel/proc/elf.h"
-#include "mm/user/address_space.h"
+#include "mm/user/user_space.h"
 
 namespace meridian {
 
@@ -22,6 +22,6 @@ struct StartInfo {
 
 /// Writes it into `stack`, which is mapped in `space`. Returns the stack pointer, aligned to 16.
 /// What is written takes at most a quarter of the stack: Errc::too_large beyond.
-Result<UserAddr> build_initial_stack(AddressSpace& space, UserRange stack, const StartInfo& info);
+Result<UserAddr> build_initial_stack(UserSpace& space, UserRange stack, const StartInfo& info);
 
 }  // namespace meridian

@@ -8,13 +8,12 @@
 #include "kernel/init/system.h"
 #include "kernel/proc/initial_stack.h"
 #include "kernel/proc/thread.h"
+#include "mm/user/active_user_space.h"
 
 namespace meridian {
 namespace {
 
 constinit std::atomic<u64> next_pid{1};
-
-constexpr u64 kHeapMost = 1_GiB;
 
 /// For an exception that is no abort.
 Signal signal_of(arch::ExceptionClass ec) {
@@ -55,9 +54,12 @@ u64 some_number() {
   return x ^ x >> 31;
 }
 
-Attributes rights_of(const ElfSegment& segment) {
-  if (segment.execute) return kUserText;
-  return segment.write ? kUserData : kUserRodata;
+/// Pages that the program can read and write, at `pages`, where nothing is.
+UserSpace::Request data_at(UserRange pages) {
+  UserSpace::Request request{.address = pages.start(), .size = pages.size(), .traits = {}};
+  request.place = UserSpace::Place::fixed_no_replace;
+  request.traits.protection = {.read = true, .write = true};
+  return request;
 }
 
 /// `program` is this thread's current one, from construction to destruction.
@@ -85,9 +87,11 @@ Result<void> Program::load(std::span<const std::byte> file, std::string_view nam
   const ElfImage::Limits limits{layout.lowest, layout.stack.start() - kPageSize};
   const ElfImage image = TRY(ElfImage::open(file, limits, problem_));
   const u64 bias = image.is_relocatable() ? layout.image.value() : 0;
-  space_.emplace(TRY(AddressSpace::create()));
+  space_ = TRY(UserSpace::create());
   TRY(load_segments(image, file, bias));
-  TRY(space_->map_new(layout.stack, kUserData));
+  UserSpace::Request stack = data_at(layout.stack);
+  stack.traits.grows_down = true;
+  TRY(space_->map(stack));
 
   const UserAddr entry = image.entry() + bias;
   const UserAddr headers = image.headers() == UserAddr(0) ? UserAddr(0) : image.headers() + bias;
@@ -99,7 +103,7 @@ Result<void> Program::load(std::span<const std::byte> file, std::string_view nam
                        .random = {some_number(), some_number()}};
   const UserAddr sp = TRY(build_initial_stack(*space_, layout.stack, info));
   context_ = arch::UserContext::starting_at(entry, sp);
-  heap_start_ = break_ = image.span().end() + bias;
+  space_->set_break_start(image.span().end() + bias);
   name_ = name;
   pid_ = next_pid.fetch_add(1);
   return {};
@@ -107,20 +111,26 @@ Result<void> Program::load(std::span<const std::byte> file, std::string_view nam
 
 Result<void> Program::load_segments(const ElfImage& image, std::span<const std::byte> file,
                                     u64 bias) {
-  for (const ElfSegment& segment : image.segments()) {
-    const UserRange pages = segment.pages();
-    TRY(space_->map_new({pages.start() + bias, pages.size()}, rights_of(segment)));
-    TRY(space_->write(segment.memory.start() + bias,
-                      file.subspan(segment.offset, segment.file_size)));
-  }
+  for (const ElfSegment& segment : image.segments())
+    TRY(load_segment(segment, file.subspan(segment.offset, segment.file_size), bias));
   return {};
+}
+
+/// What the file has no bytes for gets its pages when it is touched.
+Result<void> Program::load_segment(const ElfSegment& segment, std::span<const std::byte> bytes,
+                                   u64 bias) {
+  const UserRange pages(segment.pages().start() + bias, segment.pages().size());
+  TRY(space_->map(data_at(pages)));
+  TRY(space_->write(segment.memory.start() + bias, bytes));
+  const Protection rights{.read = true, .write = segment.write, .execute = segment.execute};
+  return space_->protect(pages.start(), pages.size(), rights);
 }
 
 ProgramEnd Program::run(OnFault on_fault) {
   CHECK(space_);
   on_fault_ = on_fault;
   const Running current(*this);
-  const ActiveSpace active(*space_);
+  const ActiveUserSpace active(*space_);
   arch::enter_user(context_);
   return end_;
 }
@@ -133,31 +143,6 @@ void Program::exit(int status) {
 void Program::kill(const arch::Fault& fault) {
   end_ = {.how = ProgramEnd::How::killed, .status = signal_of(fault), .fault = fault};
   arch::leave_user(context_, 0);
-}
-
-UserAddr Program::move_break(UserAddr end) {
-  if (end < heap_start_ || end - heap_start_ > kHeapMost) return break_;
-  const UserAddr old_end = break_.align_up(kPageSize), new_end = end.align_up(kPageSize);
-  if (new_end > old_end) {
-    const UserRange more = UserRange::between(old_end, new_end);
-    if (!space_->map_new(more, kUserData).has_value()) return break_;
-  } else if (new_end < old_end) {
-    if (!space_->unmap(UserRange::between(new_end, old_end)).has_value()) return break_;
-  }
-  return break_ = end;
-}
-
-Result<UserRange> Program::find_gap(u64 size) const {
-  const u64 lowest = user_layout().lowest.value(), top = user_layout().mmap_top.value();
-  std::optional<UserRange> gap;  // the highest so far
-  space_->dump(Coalesce::rights, [&](const DumpRun& run) {
-    const u64 start = run.range.start().value() < lowest ? lowest : run.range.start().value();
-    const u64 end = run.range.end().value() < top ? run.range.end().value() : top;
-    if (run.kind == Kind::leaf || end <= start || end - start < size) return;
-    gap = UserRange(UserAddr(end - size), size);
-  });
-  if (!gap) return Error{Errc::out_of_address_space, size};
-  return *gap;
 }
 
 }  // namespace meridian

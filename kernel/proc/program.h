@@ -5,14 +5,13 @@
 
 #include <arch/user.h>
 
-#include <optional>
 #include <span>
 #include <string_view>
 
 #include "kernel/proc/elf.h"
 #include "kernel/proc/signal.h"
-#include "mm/user/address_space.h"
 #include "mm/user/user_layout.h"
+#include "mm/user/user_space.h"
 
 namespace meridian {
 
@@ -35,7 +34,7 @@ class Program {
   ~Program();
 
   /// Loads `file` with its arguments; argv[0] is `name`. Called once. Errors as ElfImage::open()
-  /// (and then problem() says why) and AddressSpace; Errc::too_large if the arguments are too long.
+  /// (and then problem() says why) and UserSpace; Errc::too_large if the arguments are too long.
   Result<void> load(std::span<const std::byte> file, std::string_view name,
                     std::span<const std::string_view> arguments);
   ElfProblem problem() const { return problem_; }
@@ -53,31 +52,24 @@ class Program {
   [[noreturn]] void exit(int status);
   [[noreturn]] void kill(const arch::Fault& fault);
 
-  AddressSpace& space() { return *space_; }
+  UserSpace& space() { return *space_; }
   std::string_view name() const { return name_; }
   UserAddr entry() const { return UserAddr(context_.frame.elr); }
   /// The stack pointer it starts with.
   UserAddr stack_pointer() const { return UserAddr(context_.frame.sp); }
   u64 pid() const { return pid_; }
 
-  /// The heap: from the end of the image to the break. grow_heap() moves the break to `end`; it
-  /// stays where it is if that cannot be. Returns where it is then, as brk(2) does.
-  UserAddr move_break(UserAddr end);
-  /// A gap of `size` bytes (whole pages) for a mapping, from the top down.
-  /// Errc::out_of_address_space.
-  Result<UserRange> find_gap(u64 size) const;
-
  private:
   Result<void> load_segments(const ElfImage& image, std::span<const std::byte> file, u64 bias);
+  Result<void> load_segment(const ElfSegment& segment, std::span<const std::byte> bytes, u64 bias);
 
-  std::optional<AddressSpace> space_;
+  Ref<UserSpace> space_;  // null until it is loaded
   arch::UserContext context_;
   ProgramEnd end_;
   OnFault on_fault_ = OnFault::report;
   ElfProblem problem_ = ElfProblem::none;
   std::string_view name_;
   u64 pid_ = 0;
-  UserAddr heap_start_, break_;
 };
 
 /// The program that runs in this thread; nullptr if there is none.

@@ -16,6 +16,7 @@
 #include "kernel/lib/format.h"
 #include "kernel/proc/thread_list.h"
 #include "mm/kernel/vmalloc.h"
+#include "mm/user/active_user_space.h"
 
 namespace meridian {
 namespace {
@@ -289,6 +290,7 @@ void CpuQueue::run_next() {
     if (to == idle_) idle_cpus.fetch_or(bit);
     if (&from == idle_) idle_cpus.fetch_and(~bit);
     ++switches_;
+    renew_user_half(*to, index());
     arch::switch_context(from, *to);
   }
   arrive();

@@ -14,6 +14,8 @@ SyscallResult sys_brk(const Syscall& call);
 SyscallResult sys_mmap(const Syscall& call);
 SyscallResult sys_munmap(const Syscall& call);
 SyscallResult sys_mprotect(const Syscall& call);
+SyscallResult sys_mremap(const Syscall& call);
+SyscallResult sys_madvise(const Syscall& call);
 
 SyscallResult sys_exit(const Syscall& call);
 SyscallResult sys_set_tid_address(const Syscall& call);

@@ -28,8 +28,10 @@ constexpr Entry kCalls[] = {
     {178, "gettid", sys_getpid},
     {214, "brk", sys_brk},
     {215, "munmap", sys_munmap},
+    {216, "mremap", sys_mremap},
     {222, "mmap", sys_mmap},
     {226, "mprotect", sys_mprotect},
+    {233, "madvise", sys_madvise},
 };
 
 /// The entry of each number in kCalls, plus 1; 0 for none.

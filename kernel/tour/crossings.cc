@@ -37,12 +37,12 @@ void calls_change_no_tables(Evidence& e) {
   if (!program.load(file.value().data, "hello", {}).has_value())
     return void(e.require(false, "/bin/hello loads"));
 
-  const arch::Ttbr expected(program.space().root().table, program.space().root().asid);
   const u64 kernel_tables = arch::ttbr1().raw();
   seen_inside.clear();
   observe_syscalls(look_from_inside);
   const ProgramEnd end = program.run();
   observe_syscalls(nullptr);
+  const arch::Ttbr expected(program.space().root(), program.space().asid().asid());
 
   e.require(end.how == ProgramEnd::How::exited && seen_inside.size() >= 2, "it ran, and called");
   if (seen_inside.size() < 2) return;

@@ -1,29 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "mm/user/active_user_space.h"
 
+#include <arch/cpu.h>
 #include <arch/irq.h>
-
-#include <array>
 
 namespace meridian {
 namespace {
 
-constinit std::array<std::atomic<UserSpace*>, arch::kMaxCpus> active{};
-
-/// Interrupts are masked: number, table and CPU belong together.
-void switch_to(UserSpace& space) {
-  const unsigned cpu = arch::cpu_index();
+arch::UserRoot root_on(UserSpace& space, unsigned cpu) {
   const u16 asid = asid_allocator().activate(space.asid(), cpu, arch::flush_own_tlb);
-  arch::set_user_root({space.root(), asid});
-  active[cpu].store(&space, std::memory_order_relaxed);
+  return {space.root(), asid};
+}
+
+/// Interrupts are masked: CPU, number and table belong together.
+void switch_to(UserSpace& space) {
+  arch::current_context().user_space = &space;
+  arch::set_user_root(root_on(space, arch::cpu_index()));
 }
 
 }  // namespace
-
-UserSpace* active_user_space() {
-  arch::IrqGuard guard;  // the slot is this CPU's: do not move in between
-  return active[arch::cpu_index()].load(std::memory_order_relaxed);
-}
 
 ActiveUserSpace::ActiveUserSpace(UserSpace& space)
     : previous_(active_user_space()), previous_root_(arch::user_root()) {
@@ -37,8 +32,12 @@ ActiveUserSpace::~ActiveUserSpace() {
     switch_to(*previous_);
     return;
   }
+  arch::current_context().user_space = nullptr;
   arch::set_user_root(previous_root_);
-  active[arch::cpu_index()].store(nullptr, std::memory_order_relaxed);
+}
+
+void renew_user_half(arch::ThreadContext& next, unsigned cpu) {
+  if (next.user_space != nullptr) next.ttbr0 = arch::ttbr0_of(root_on(*next.user_space, cpu));
 }
 
 }  // namespace meridian

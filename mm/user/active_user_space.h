@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-/// Which space a CPU translates the user half with.
+/// Which space a thread translates the user half with. It goes with the thread from CPU to CPU.
 #pragma once
+
+#include <arch/context.h>
 
 #include "mm/user/user_space.h"
 
 namespace meridian {
 
-/// While it lives, this CPU uses `space`; before and after, what it used.
+/// While it lives, this thread uses `space`; before and after, what it used.
 class [[nodiscard]] ActiveUserSpace {
  public:
   explicit ActiveUserSpace(UserSpace& space);
@@ -19,7 +21,11 @@ class [[nodiscard]] ActiveUserSpace {
   arch::UserRoot previous_root_;  // if that is no UserSpace
 };
 
-/// This CPU's, or null.
-UserSpace* active_user_space();
+/// This thread's, or null.
+inline UserSpace* active_user_space() { return arch::current_context().user_space; }
+
+/// `next` is about to run on CPU `cpu`, the caller's: its half gets a number that is valid now.
+/// Interrupts are masked.
+void renew_user_half(arch::ThreadContext& next, unsigned cpu);
 
 }  // namespace meridian

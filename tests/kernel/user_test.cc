@@ -13,6 +13,7 @@
 #include "kernel/proc/program.h"
 #include "mm/frames/failure_injection.h"
 #include "mm/image.h"
+#include "mm/user/address_space.h"
 #include "mm/user/user_copy.h"
 #include "tests/kernel/expect_fault.h"
 #include "tests/kernel/ktest.h"

@@ -8,6 +8,10 @@
 #include "kernel/lib/types.h"
 #include "mm/range.h"
 
+namespace meridian {
+class UserSpace;
+}
+
 namespace meridian::arch {
 
 /// A program's FP and SIMD registers.
@@ -21,6 +25,7 @@ struct ThreadContext {
   u32 cpu = 0;  // the index of the CPU it runs on, or ran on last
   u64 sp = 0;
   u64 ttbr0 = 0;                       // its program's half; the empty root for most
+  UserSpace* user_space = nullptr;     // whose half that is; null: one without VMAs, or the empty
   u64 tpidr_el0 = 0, tpidrro_el0 = 0;  // the program's
   u64 cpacr = 0;                       // are FP and SIMD open to its program?
   FpRegisters fp{};                    // meaningful if they are

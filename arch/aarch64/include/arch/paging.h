@@ -39,11 +39,14 @@ inline UserRoot user_root() {
   return {ttbr.root(), ttbr.asid()};
 }
 
+/// What TTBR0 holds for it.
+inline u64 ttbr0_of(const UserRoot& root) { return Ttbr(root.table, root.asid).raw(); }
+
 /// Switches this CPU to another user half. Nothing is invalidated: translations of the old one
 /// carry its ASID, which with TCR_EL1.A1 = 0 changes in the same write as the table, so none is
 /// ever tagged wrongly.
 inline void set_user_root(const UserRoot& root) {
-  hw::write_ttbr0_el1(Ttbr(root.table, root.asid).raw());
+  hw::write_ttbr0_el1(ttbr0_of(root));
   hw::isb();  // user_copy may use the new half right away
 }
 

@@ -8,6 +8,7 @@
 
 #include "el0_oracle.h"
 #include "fake_ram.h"
+#include "mm/slab/kmalloc.h"
 #include "seed.h"
 
 namespace meridian {
@@ -26,12 +27,20 @@ class InitialStackTest : public testing::Test {
  protected:
   InitialStackTest()
       : ram(std::initializer_list<PhysRange>{{PhysAddr(0x4000'0000), 64_MiB}}),
-        space(AddressSpace::create().take()) {
-    EXPECT_TRUE(space.map_new(kStack, kUserData));
+        owned(UserSpace::create().take()),
+        space(*owned) {
+    UserSpace::Request stack{.address = kStack.start(), .size = kStack.size(), .traits = {}};
+    stack.place = UserSpace::Place::fixed;
+    stack.traits.protection = {.read = true, .write = true};
+    EXPECT_TRUE(space.map(stack));
+  }
+  ~InitialStackTest() override {
+    owned.reset();
+    close_kmalloc();
   }
 
   u8 byte(u64 va) {
-    const auto view = el0_view(space, UserAddr(va));
+    const auto view = el0_view(space.root().address().value(), va);
     EXPECT_TRUE(view && view->read) << "a pointer that leads nowhere: " << va;
     return view ? *linear_map.pointer<u8>(PhysAddr(view->pa)) : u8{0};
   }
@@ -58,7 +67,8 @@ class InitialStackTest : public testing::Test {
   }
 
   FakeMachine ram;
-  AddressSpace space;
+  Ref<UserSpace> owned;
+  UserSpace& space;
 };
 
 TEST_F(InitialStackTest, HoldsArgumentsAndTheAuxiliaryVector) {

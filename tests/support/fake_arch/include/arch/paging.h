@@ -29,6 +29,9 @@ struct UserRoot {
 inline Frame fake_kernel_root;
 inline thread_local UserRoot fake_user_root;
 
+inline u64 ttbr0_of(const UserRoot& root) {
+  return u64{root.asid} << 48 | root.table.address().value();
+}
 inline Frame kernel_root() { return fake_kernel_root; }
 inline UserRoot user_root() { return fake_user_root; }
 inline void set_user_root(const UserRoot& root) { fake_user_root = root; }
