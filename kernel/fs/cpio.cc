@@ -50,10 +50,6 @@ u32 sum_of(std::span<const std::byte> data) {
   return sum;
 }
 
-bool same_file(const CpioEntry& a, const CpioEntry& b) {
-  return a.inode == b.inode && a.device_major == b.device_major && a.device_minor == b.device_minor;
-}
-
 }  // namespace
 
 ArchiveKind archive_kind(std::span<const std::byte> archive) {
@@ -143,6 +139,8 @@ Result<CpioEntry> CpioReader::read_entry() {
   entry.links = TRY(field(kLinks));
   entry.device_major = TRY(field(kDeviceMajor));
   entry.device_minor = TRY(field(kDeviceMinor));
+  entry.special_major = TRY(field(kSpecialMajor));
+  entry.special_minor = TRY(field(kSpecialMinor));
   const u32 file_size = TRY(field(kFileSize)), name_size = TRY(field(kNameSize));
   if (name_size == 0 || name_size > kLongestName) return Error{Errc::bad_format, at_};
 

@@ -40,14 +40,20 @@ struct CpioEntry {
   std::span<const std::byte> data;  // a symbolic link's target
   u32 mode = 0;                     // as in stat(2)
   u32 inode = 0, links = 0;
-  u32 device_major = 0, device_minor = 0;
-  u64 offset = 0;  // of its header in the archive
+  u32 device_major = 0, device_minor = 0;    // where the file was
+  u32 special_major = 0, special_minor = 0;  // of a device, its number
+  u64 offset = 0;                            // of its header in the archive
 
   static constexpr u32 kTypeMask = 0170000, kFile = 0100000, kDirectory = 0040000, kLink = 0120000;
   bool is_file() const { return (mode & kTypeMask) == kFile; }
   bool is_directory() const { return (mode & kTypeMask) == kDirectory; }
   bool is_symbolic_link() const { return (mode & kTypeMask) == kLink; }
 };
+
+/// True if both are names of one file.
+inline bool same_file(const CpioEntry& a, const CpioEntry& b) {
+  return a.inode == b.inode && a.device_major == b.device_major && a.device_minor == b.device_minor;
+}
 
 /// Goes through an archive, or several behind each other, entry by entry.
 class CpioReader {

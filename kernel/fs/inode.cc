@@ -6,8 +6,25 @@
 
 namespace meridian {
 
+std::optional<InodeType> type_of_mode(u32 mode) {
+  const auto type = static_cast<InodeType>(mode >> 12);
+  switch (type) {
+    case InodeType::fifo:
+    case InodeType::character_device:
+    case InodeType::directory:
+    case InodeType::block_device:
+    case InodeType::regular:
+    case InodeType::symbolic_link:
+    case InodeType::socket:
+      return type;
+  }
+  return {};
+}
+
 Inode::Inode(Ref<FileSystem> file_system, InodeType type, u32 permissions, u32 links, u64 number)
-    : file_system_(std::move(file_system)), number_(number != 0 ? number : file_system_->new_inode_number()), type_(type) {
+    : file_system_(std::move(file_system)),
+      number_(number != 0 ? number : file_system_->new_inode_number()),
+      type_(type) {
   const FileTime now = file_system_->now();
   metadata_.with([&](Metadata& m) {
     m.permissions = permissions & kPermissions;

@@ -31,6 +31,9 @@ enum class InodeType : u8 {
   socket = 12,
 };
 
+/// The kind that a mode names; nothing if there is no such kind.
+std::optional<InodeType> type_of_mode(u32 mode);
+
 /// A device's number as stat(2) packs it: 12 bits of major, 20 of minor number.
 constexpr u64 device_number(u32 major, u32 minor) {
   return (minor & 0xff) | u64{major & 0xfff} << 8 | u64{minor >> 8} << 20;

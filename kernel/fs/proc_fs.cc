@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: MIT
+/// Inodes are made whenever a name is looked up, and forgotten with it; their numbers are made of
+/// what they are about, so that they are always the same.
+#include "kernel/fs/proc_fs.h"
+
+#include "kernel/fs/counted.h"
+#include "kernel/fs/file.h"
+#include "kernel/lib/parse.h"
+
+namespace meridian {
+namespace {
+
+class ProcFs final : public FileSystem {
+ public:
+  ProcFs(FileClock clock, std::span<const ProcFile> its_files, ProcSource* its_source)
+      : FileSystem(clock), files(its_files), source(its_source) {}
+
+  std::string_view type_name() const override { return "proc"; }
+  FileSystemStatus status() override { return {0x9fa0, kPageSize, 0, 0}; }
+
+  const std::span<const ProcFile> files;
+  ProcSource* const source;
+
+ private:
+  void destroy_this() override { destroy_counted(this); }
+};
+
+/// The process directories' own files.
+struct SubjectFile {
+  std::string_view name;
+  void (*print)(Writer& out, ProcSubject& process);
+};
+constexpr SubjectFile kSubjectFiles[] = {
+    {"cmdline", [](Writer& out, ProcSubject& p) { p.print_command_line(out); }},
+    {"comm", [](Writer& out, ProcSubject& p) { print(out, "{}\n", p.status().name); }},
+    {"environ", [](Writer& out, ProcSubject& p) { p.print_environment(out); }},
+    {"maps", [](Writer& out, ProcSubject& p) { p.print_maps(out); }},
+    {"stat", [](Writer& out, ProcSubject& p) { print_stat(out, p.status()); }},
+    {"statm", [](Writer& out, ProcSubject& p) { print_statm(out, p.status()); }},
+    {"status", [](Writer& out, ProcSubject& p) { print_status(out, p.status()); }},
+};
+struct SubjectLink {
+  std::string_view name;
+  ProcSubject::Link which;
+};
+constexpr SubjectLink kSubjectLinks[] = {
+    {"cwd", ProcSubject::Link::working_directory},
+    {"exe", ProcSubject::Link::executable},
+    {"root", ProcSubject::Link::root},
+};
+
+/// Calls `use(ProcSubject&)` for process `pid`. Errc::not_found.
+template <typename Use>
+Result<void> with_process(const ProcFs& fs, u64 pid, Use use) {
+  if (fs.source == nullptr) return Error{Errc::not_found};
+  return fs.source->visit(
+      pid, [](void* context, ProcSubject& process) { (*static_cast<Use*>(context))(process); },
+      &use);
+}
+
+// Files.
+
+/// Text goes into a memory object; whether all of it could, is asked at the end.
+class MemoryWriter final : public Writer {
+ public:
+  explicit MemoryWriter(MemoryObject& to) : to_(to) {}
+  void write(std::string_view text) override {
+    if (!result_.has_value()) return;
+    const Result<u64> written = to_.write(to_.size(), std::as_bytes(std::span(text)));
+    if (!written.has_value())
+      result_ = written.error();
+    else if (written.value() != text.size())
+      result_ = Error{Errc::out_of_frames};
+  }
+  Result<void> result() const { return result_; }
+
+ private:
+  MemoryObject& to_;
+  Result<void> result_;
+};
+
+class OpenText final : public PositionedFile {
+ public:
+  OpenText(Ref<Inode> inode, OpenFlags flags, Ref<MemoryObject> text)
+      : PositionedFile(std::move(inode), flags), text_(std::move(text)) {}
+
+ private:
+  Result<u64> read_from(u64 at, std::span<std::byte> to) override { return text_->read(at, to); }
+  Result<u64> write_to(u64&, std::span<const std::byte>) override { return Error{Errc::no_access}; }
+  u64 end() override { return text_->size(); }
+  void destroy_this() override { destroy_counted(this); }
+
+  Ref<MemoryObject> text_;
+};
+
+/// Either a file of the table, or one of a process.
+class ProcInode final : public Inode {
+ public:
+  ProcInode(Ref<FileSystem> fs, u64 number, const ProcFile& file)
+      : Inode(std::move(fs), InodeType::regular, 0444, 1, number), file_(&file) {}
+  ProcInode(Ref<FileSystem> fs, u64 number, u64 pid, const SubjectFile& file)
+      : Inode(std::move(fs), InodeType::regular, 0444, 1, number), pid_(pid), subject_(&file) {}
+
+  Result<Ref<File>> open(OpenFlags flags) override {
+    if (flags.may_write()) return Error{Errc::no_access};
+    const auto text = TRY(MemoryObject::create(MemoryObject::Kind::file));
+    MemoryWriter out(*text);
+    if (file_ != nullptr)
+      file_->print(out);
+    else
+      TRY(with_process(static_cast<ProcFs&>(file_system()), pid_,
+                       [&](ProcSubject& process) { subject_->print(out, process); }));
+    TRY(out.result());
+    return Ref<File>(TRY(make_counted<OpenText>(Ref<Inode>(*this), flags, text)));
+  }
+
+ private:
+  void destroy_this() override { destroy_counted(this); }
+
+  const ProcFile* file_ = nullptr;
+  u64 pid_ = 0;
+  const SubjectFile* subject_ = nullptr;
+};
+
+/// A link whose text is for people; it leads to an inode itself, if it has one.
+class ProcLink final : public SymbolicLink {
+ public:
+  using Text = BufferWriter<512>;
+  ProcLink(Ref<FileSystem> fs, u64 number, const Text& text, Ref<Inode> leads_to)
+      : SymbolicLink(std::move(fs), 0777, number), text_(text), leads_to_(std::move(leads_to)) {}
+
+  std::string_view target() override { return text_.text(); }
+  Result<Ref<Inode>> jump() override { return leads_to_; }
+
+ private:
+  void destroy_this() override { destroy_counted(this); }
+
+  Text text_;
+  Ref<Inode> leads_to_;
+};
+
+// Directories.
+
+/// Where the numbers of inodes and the positions in directories of each kind start.
+constexpr u64 kRootInode = 1, kTableInodes = 0x100, kPidShift = 20;
+constexpr u64 kLinkInodes = 0x100, kDescriptorInodes = 0x1000;
+constexpr u64 kFirstPosition = 2, kSelfPosition = 0x1'0000, kPidPositions = kSelfPosition + 1;
+
+u64 inode_of(u64 pid, u64 number) { return pid << kPidShift | number; }
+
+class ProcDirectory : public Directory {
+ public:
+  Result<Ref<Directory>> parent() final { return parent_ ? parent_ : Ref<Directory>(*this); }
+  void list(u64 position, DirectoryReader& reader) final {
+    const u64 above = parent_ ? parent_->number() : number();
+    if (position == 0 && !reader.take({".", number(), InodeType::directory, 1})) return;
+    if (position <= 1 && !reader.take({"..", above, InodeType::directory, 2})) return;
+    list_own(position < kFirstPosition ? kFirstPosition : position, reader);
+  }
+
+ protected:
+  ProcDirectory(Ref<FileSystem> fs, u64 number, Ref<Directory> parent)
+      : Directory(std::move(fs), 0555, number), parent_(std::move(parent)) {}
+  ~ProcDirectory() = default;
+
+  ProcFs& fs() const { return static_cast<ProcFs&>(file_system()); }
+  Ref<FileSystem> shared_fs() const { return Ref<FileSystem>(file_system()); }
+
+ private:
+  virtual void list_own(u64 position, DirectoryReader& reader) = 0;
+
+  Ref<Directory> parent_;
+};
+
+/// /proc/PID/fd
+class DescriptorDirectory final : public ProcDirectory {
+ public:
+  DescriptorDirectory(Ref<FileSystem> fs, u64 pid, Ref<Directory> parent)
+      : ProcDirectory(std::move(fs), inode_of(pid, kDescriptorInodes), std::move(parent)),
+        pid_(pid) {}
+
+  Result<Ref<Inode>> find(std::string_view name) override {
+    const Result<u64> fd = parse_number(name);
+    if (!fd.has_value() || fd.value() > ~u32{0}) return Error{Errc::not_found};
+    ProcLink::Text text;
+    Result<Ref<Inode>> inode = Error{Errc::not_found};
+    TRY(with_process(fs(), pid_, [&](ProcSubject& process) {
+      inode = process.descriptor(static_cast<u32>(fd.value()), text);
+    }));
+    return Ref<Inode>(
+        TRY(make_counted<ProcLink>(shared_fs(), inode_of(pid_, kDescriptorInodes + 1 + fd.value()),
+                                   text, TRY(std::move(inode)))));
+  }
+
+ private:
+  void list_own(u64 position, DirectoryReader& reader) override {
+    (void)with_process(fs(), pid_, [&](ProcSubject& process) {
+      for (u64 at = position - kFirstPosition;;) {
+        const std::optional<u32> fd = process.next_descriptor(static_cast<u32>(at));
+        if (!fd) return;
+        BufferWriter<16> name;
+        print(name, "{}", *fd);
+        at = u64{*fd} + 1;
+        if (!reader.take({name.text(), inode_of(pid_, kDescriptorInodes + 1 + *fd),
+                          InodeType::symbolic_link, at + kFirstPosition}))
+          return;
+      }
+    });
+  }
+  void destroy_this() override { destroy_counted(this); }
+
+  u64 pid_;
+};
+
+/// /proc/PID
+class ProcessDirectory final : public ProcDirectory {
+ public:
+  ProcessDirectory(Ref<FileSystem> fs, u64 pid, Ref<Directory> parent)
+      : ProcDirectory(std::move(fs), inode_of(pid, 0), std::move(parent)), pid_(pid) {}
+
+  Result<Ref<Inode>> find(std::string_view name) override {
+    for (usize i = 0; i < std::size(kSubjectFiles); ++i)
+      if (kSubjectFiles[i].name == name)
+        return Ref<Inode>(TRY(
+            make_counted<ProcInode>(shared_fs(), inode_of(pid_, 1 + i), pid_, kSubjectFiles[i])));
+    for (usize i = 0; i < std::size(kSubjectLinks); ++i)
+      if (kSubjectLinks[i].name == name) return find_link(i);
+    if (name != "fd") return Error{Errc::not_found};
+    return Ref<Inode>(
+        TRY(make_counted<DescriptorDirectory>(shared_fs(), pid_, Ref<Directory>(*this))));
+  }
+
+ private:
+  Result<Ref<Inode>> find_link(usize i) {
+    ProcLink::Text text;
+    Result<Ref<Inode>> inode = Error{Errc::not_found};
+    TRY(with_process(fs(), pid_, [&](ProcSubject& process) {
+      inode = process.link(kSubjectLinks[i].which, text);
+    }));
+    return Ref<Inode>(TRY(make_counted<ProcLink>(shared_fs(), inode_of(pid_, kLinkInodes + i), text,
+                                                 TRY(std::move(inode)))));
+  }
+
+  void list_own(u64 position, DirectoryReader& reader) override {
+    constexpr usize kFiles = std::size(kSubjectFiles), kLinks = std::size(kSubjectLinks);
+    for (u64 at = position - kFirstPosition; at <= kFiles + kLinks; ++at) {
+      DirectoryEntry entry{"fd", inode_of(pid_, kDescriptorInodes), InodeType::directory,
+                           at + 1 + kFirstPosition};
+      if (at < kFiles)
+        entry.name = kSubjectFiles[at].name, entry.inode = inode_of(pid_, 1 + at),
+        entry.type = InodeType::regular;
+      else if (at < kFiles + kLinks)
+        entry.name = kSubjectLinks[at - kFiles].name,
+        entry.inode = inode_of(pid_, kLinkInodes + at - kFiles),
+        entry.type = InodeType::symbolic_link;
+      if (!reader.take(entry)) return;
+    }
+  }
+  void destroy_this() override { destroy_counted(this); }
+
+  u64 pid_;
+};
+
+/// The root, or a directory that paths of the table go through: those that start with `prefix`.
+class TableDirectory final : public ProcDirectory {
+ public:
+  TableDirectory(Ref<FileSystem> fs, u64 number, std::string_view prefix, Ref<Directory> parent)
+      : ProcDirectory(std::move(fs), number, std::move(parent)), prefix_(prefix) {}
+
+  Result<Ref<Inode>> find(std::string_view name) override {
+    for (usize i = 0; i < fs().files.size(); ++i) {
+      const std::string_view step = step_of(i);
+      if (step != name || step.empty()) continue;
+      const ProcFile& file = fs().files[i];
+      const std::string_view through = file.path.substr(0, prefix_.size() + step.size());
+      if (through.size() == file.path.size())
+        return Ref<Inode>(TRY(make_counted<ProcInode>(shared_fs(), kTableInodes + 2 * i, file)));
+      return Ref<Inode>(TRY(make_counted<TableDirectory>(shared_fs(), directory_inode(i),
+                                                         file.path.substr(0, through.size() + 1),
+                                                         Ref<Directory>(*this))));
+    }
+    if (!is_root()) return Error{Errc::not_found};
+    return name == "self" ? find_self() : find_process(name);
+  }
+
+ private:
+  bool is_root() const { return prefix_.empty(); }
+  /// Different for "sys/" and "sys/kernel/", which may have the same first file.
+  u64 directory_inode(usize i) const { return kTableInodes + 2 * i + 1 + (prefix_.size() << 12); }
+
+  /// The name in this directory that leads to file `i`; empty if none does.
+  std::string_view step_of(usize i) const {
+    const std::string_view path = fs().files[i].path;
+    if (!path.starts_with(prefix_)) return {};
+    const std::string_view rest = path.substr(prefix_.size());
+    return rest.substr(0, rest.find('/'));
+  }
+
+  Result<Ref<Inode>> find_self() {
+    const u64 pid = fs().source != nullptr ? fs().source->self() : 0;
+    if (pid == 0) return Error{Errc::not_found};
+    ProcLink::Text text;
+    print(text, "{}", pid);
+    return Ref<Inode>(TRY(make_counted<ProcLink>(shared_fs(), kRootInode + 1, text, Ref<Inode>())));
+  }
+  Result<Ref<Inode>> find_process(std::string_view name) {
+    const Result<u64> pid = parse_number(name);
+    if (!pid.has_value()) return Error{Errc::not_found};
+    TRY(with_process(fs(), pid.value(), [](ProcSubject&) {}));
+    return Ref<Inode>(
+        TRY(make_counted<ProcessDirectory>(shared_fs(), pid.value(), Ref<Directory>(*this))));
+  }
+
+  void list_own(u64 position, DirectoryReader& reader) override {
+    for (u64 i = position - kFirstPosition; i < fs().files.size(); ++i)
+      if (!list_file(i, reader)) return;
+    if (!is_root() || fs().source == nullptr) return;
+    if (position <= kSelfPosition && fs().source->self() != 0 &&
+        !reader.take({"self", kRootInode + 1, InodeType::symbolic_link, kPidPositions}))
+      return;
+    list_processes(position > kPidPositions ? position - kPidPositions : 0, reader);
+  }
+  bool list_file(u64 i, DirectoryReader& reader) {
+    const std::string_view step = step_of(i);
+    if (step.empty() || (i != 0 && step_of(i - 1) == step)) return true;
+    const bool is_file = prefix_.size() + step.size() == fs().files[i].path.size();
+    return reader.take({step, is_file ? kTableInodes + 2 * i : directory_inode(i),
+                        is_file ? InodeType::regular : InodeType::directory,
+                        i + 1 + kFirstPosition});
+  }
+  void list_processes(u64 from, DirectoryReader& reader) {
+    for (u64 pid = fs().source->next(from); pid != 0; pid = fs().source->next(pid + 1)) {
+      BufferWriter<24> name;
+      print(name, "{}", pid);
+      if (!reader.take(
+              {name.text(), inode_of(pid, 0), InodeType::directory, kPidPositions + pid + 1}))
+        return;
+    }
+  }
+  void destroy_this() override { destroy_counted(this); }
+
+  std::string_view prefix_;  // part of a path of the table
+};
+
+}  // namespace
+
+Result<Ref<Directory>> make_proc_fs(FileClock clock, std::span<const ProcFile> files,
+                                    ProcSource* source) {
+  const auto fs = TRY(make_counted<ProcFs>(clock, files, source));
+  return Ref<Directory>(TRY(make_counted<TableDirectory>(Ref<FileSystem>(fs), kRootInode,
+                                                         std::string_view{}, Ref<Directory>())));
+}
+
+}  // namespace meridian

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: MIT
+/// The line discipline and its terminal: keys in, what is read, echoed and signalled out; and the
+/// devices without state.
+#include "kernel/fs/tty.h"
+
+#include <deque>
+
+#include "fs_world.h"
+#include "kernel/fs/devices.h"
+#include "kernel/fs/random.h"
+#include "tally.h"
+#include "text_writer.h"
+
+namespace meridian {
+namespace {
+
+class Line : public testing::Test {
+ protected:
+  /// The signals that the keys were, by number.
+  std::string type(std::string_view keys) {
+    std::string signals;
+    for (const char key : keys)
+      if (const auto signal = line.receive(static_cast<u8>(key), echo))
+        signals += std::to_string(static_cast<int>(*signal)) + ";";
+    return signals;
+  }
+  std::string read(usize most = 100) {
+    if (!line.is_ready()) return "(nothing)";
+    std::vector<std::byte> to(most);
+    const usize count = line.read(to);
+    return {reinterpret_cast<const char*>(to.data()), count};
+  }
+  void change(u32 clear_local, u32 set_local = 0, u32 clear_input = 0) {
+    Termios termios = line.termios();
+    termios.local = (termios.local & ~clear_local) | set_local;
+    termios.input &= ~clear_input;
+    line.set_termios(termios);
+  }
+
+  LineDiscipline line;
+  TextWriter echo;
+};
+
+TEST_F(Line, StartsAsLinuxStartsATerminal) {
+  const Termios& t = line.termios();
+  EXPECT_EQ(t.input, 0x500u);
+  EXPECT_EQ(t.output, 0x5u);
+  EXPECT_EQ(t.control, 0x4bfu);
+  EXPECT_EQ(t.local, 0x8a3bu);
+  EXPECT_EQ(t.characters[2], 0x7f);
+  EXPECT_EQ(sizeof(Termios), 36u);
+}
+
+TEST_F(Line, GivesALineWhenItIsDone) {
+  type("ls -l");
+  EXPECT_EQ(read(), "(nothing)");
+  type("\r");
+  EXPECT_EQ(echo.take(), "ls -l\n");
+  type("next\n");
+  EXPECT_EQ(read(4), "ls -") << "what fits";
+  EXPECT_EQ(read(), "l\n") << "and no more than the line";
+  EXPECT_EQ(read(), "next\n");
+  EXPECT_EQ(read(), "(nothing)");
+}
+
+TEST_F(Line, CanBeEditedUntilThen) {
+  type(
+      "ab\x7f\x7f\x7f"
+      "cd");
+  EXPECT_EQ(echo.take(), "ab\b \b\b \bcd") << "nothing to take back at the start";
+  type(
+      "\x15"
+      "one two\x17three\n");
+  EXPECT_EQ(read(), "one three\n");
+  type(
+      "done\n"
+      "x\x15\n");
+  EXPECT_EQ(read(), "done\n") << "the kill stops at the line's start";
+  EXPECT_EQ(read(), "\n");
+  echo.take();
+  type("\x01\x7f");
+  EXPECT_EQ(echo.take(), "^A\b \b\b \b");
+}
+
+TEST_F(Line, EndOfFileIsALineWithoutACharacter) {
+  type("\x04");
+  EXPECT_EQ(read(), "") << "0 bytes are the end of the file";
+  type("part\x04");
+  EXPECT_EQ(read(), "part");
+  EXPECT_EQ(read(), "(nothing)");
+  EXPECT_EQ(echo.take(), "part");
+}
+
+TEST_F(Line, SignalsThrowAwayWhatWasTyped) {
+  EXPECT_EQ(type("abc\x03"), "2;");
+  EXPECT_EQ(type("\x1c\x1a"), "3;20;");
+  EXPECT_EQ(echo.take(), "abc^C^\\^Z");
+  type("d\n");
+  EXPECT_EQ(read(), "d\n");
+  change(Termios::kSignals);
+  EXPECT_EQ(type("\x03\n"), "");
+  EXPECT_EQ(read(), "\x03\n");
+  change(0, Termios::kSignals | Termios::kNoFlush);
+  EXPECT_EQ(type("kept\x03\n"), "2;");
+  EXPECT_EQ(read(), "kept\n");
+}
+
+TEST_F(Line, LiteralNextTakesTheKeyAsItIs) {
+  EXPECT_EQ(type("\x16\x03\x16\x7f\n"), "");
+  EXPECT_EQ(read(), "\x03\x7f\n");
+}
+
+TEST_F(Line, RawKeysAreReadAtOnce) {
+  change(Termios::kCanonical | Termios::kEcho | Termios::kSignals, 0, Termios::kCrToNl);
+  type("a\r\x03\x7f");
+  EXPECT_EQ(read(), "a\r\x03\x7f");
+  EXPECT_EQ(echo.take(), "");
+  Termios termios = line.termios();
+  termios.characters[Termios::kMin] = 3;
+  line.set_termios(termios);
+  type("xy");
+  EXPECT_EQ(read(), "(nothing)");
+  type("z");
+  EXPECT_EQ(read(), "xyz");
+  termios.characters[Termios::kMin] = 0;
+  line.set_termios(termios);
+  EXPECT_EQ(read(), "") << "MIN 0 never waits";
+}
+
+TEST_F(Line, WhatIsTypedSurvivesAChangeOfMode) {
+  type("half");
+  change(Termios::kCanonical);
+  EXPECT_EQ(read(), "half");
+  type("raw");
+  change(0, Termios::kCanonical);
+  type("more\n");
+  EXPECT_EQ(read(), "rawmore\n");
+}
+
+/// Keys that nobody takes are lost; the line can still be ended and read.
+TEST_F(Line, AFullBufferTakesTheEndOfTheLine) {
+  for (int i = 0; i < 5000; ++i) {
+    count_bad_input("tty");
+    type("x");
+  }
+  type("\n");
+  EXPECT_EQ(read(10'000), std::string(4095, 'x') + "\n");
+  type("ok\n");
+  EXPECT_EQ(read(), "ok\n");
+}
+
+// The terminal.
+
+class FakeJobs final : public TtyJobs {
+ public:
+  void signal_group(u64 group, u8 signal) override {
+    heard += std::to_string(group) + ":" + std::to_string(signal) + ";";
+  }
+  u64 session_of_caller() override { return session; }
+  std::string heard;
+  u64 session = 12;
+};
+
+/// An argument in the caller's memory; null is an address that faults.
+class Argument final : public IoctlArgument {
+ public:
+  explicit Argument(void* memory) : memory_(memory) {}
+  u64 value() const override { return 0; }
+  Result<void> read(std::span<std::byte> to) override {
+    if (memory_ == nullptr) return Error{Errc::fault};
+    std::memcpy(to.data(), memory_, to.size());
+    return {};
+  }
+  Result<void> write(std::span<const std::byte> from) override {
+    if (memory_ == nullptr) return Error{Errc::fault};
+    std::memcpy(memory_, from.data(), from.size());
+    return {};
+  }
+
+ private:
+  void* memory_;
+};
+
+class TtyTest : public FsWorld {
+ protected:
+  TtyTest() : tty(screen) {
+    write_file("/tty", "");
+    file = open_tty(tty, look_up(start, "/tty").take(), OpenFlags(OpenFlags::kReadWrite)).take();
+  }
+  ~TtyTest() override { file.reset(); }
+  int ioctl(u32 request, void* memory) {
+    Argument argument(memory);
+    return error_of(file->ioctl(request, argument));
+  }
+  void type(std::string_view keys) {
+    for (const char key : keys) tty.receive(static_cast<u8>(key));
+  }
+
+  TextWriter screen;
+  Tty tty;
+  FakeJobs jobs;
+  Ref<File> file;
+};
+
+TEST_F(TtyTest, ReadsLinesAndSaysWhenOneIsThere) {
+  std::byte to[20];
+  file->set_flags(OpenFlags::kNonblock);
+  EXPECT_EQ(error_of(file->read(to)), EAGAIN);
+  EXPECT_EQ(file->poll(), 0x104u);
+  type("hi\r");
+  EXPECT_EQ(file->poll(), 0x145u);
+  u32 waiting = 0;
+  EXPECT_EQ(ioctl(0x541b, &waiting), 0);
+  EXPECT_EQ(waiting, 3u);
+  EXPECT_EQ(file->read(to).value(), 3u);
+  EXPECT_EQ(file->write(bytes_of("out\n")).value(), 4u);
+  EXPECT_EQ(screen.take(), "hi\nout\n");
+  EXPECT_EQ(error_of(file->seek(0, Whence::set)), ESPIPE);
+}
+
+TEST_F(TtyTest, AnswersTheRequestsThatShellsMake) {
+  Termios termios;
+  termios.local = 0;
+  EXPECT_EQ(ioctl(0x5401, &termios), 0);
+  EXPECT_EQ(termios.local, 0x8a3bu);
+  termios.local &= ~u32{2};
+  EXPECT_EQ(ioctl(0x5402, &termios), 0);
+  Termios again;
+  EXPECT_EQ(ioctl(0x5401, &again), 0);
+  EXPECT_EQ(again.local, 0x8a39u);
+  type("x");
+  EXPECT_EQ(ioctl(0x5404, &termios), 0) << "TCSETSF forgets what was typed";
+  file->set_flags(OpenFlags::kNonblock);
+  std::byte to[4];
+  EXPECT_EQ(error_of(file->read(to)), EAGAIN);
+  u16 size[4];
+  EXPECT_EQ(ioctl(0x5413, size), 0);
+  EXPECT_EQ(size[0], 24);
+  EXPECT_EQ(size[1], 80);
+  EXPECT_EQ(ioctl(0x1234, nullptr), ENOTTY);
+  EXPECT_EQ(ioctl(0x5401, nullptr), EFAULT);
+  EXPECT_EQ(ioctl(0x5402, nullptr), EFAULT);
+  Argument argument(nullptr);
+  EXPECT_EQ(error_of(open("/tty").take()->ioctl(0x5401, argument)), ENOTTY) << "a plain file";
+}
+
+TEST_F(TtyTest, SignalsGoToTheForegroundGroupOfItsSession) {
+  EXPECT_EQ(ioctl(0x540e, nullptr), EPERM) << "nobody knows processes yet";
+  tty.use_jobs(jobs);
+  type("\x03");
+  EXPECT_EQ(jobs.heard, "") << "no group is in the foreground";
+  EXPECT_EQ(ioctl(0x540e, nullptr), 0);
+  u32 number = 0;
+  EXPECT_EQ(ioctl(0x540f, &number), 0);
+  EXPECT_EQ(number, 12u);
+  EXPECT_EQ(ioctl(0x5429, &number), 0);
+  EXPECT_EQ(number, 12u);
+  number = 34;
+  EXPECT_EQ(ioctl(0x5410, &number), 0);
+  type("\x03\x1a");
+  EXPECT_EQ(jobs.heard, "34:2;34:20;");
+  jobs.session = 13;
+  EXPECT_EQ(ioctl(0x540e, nullptr), EPERM) << "another session's";
+}
+
+// Devices.
+
+class DeviceTest : public FsWorld {
+ protected:
+  DeviceTest() {
+    EXPECT_EQ(error_of(mkdir("/dev")), 0);
+    EXPECT_EQ(error_of(make_device_names(*look_up(start, "/dev").value()->as_directory())), 0);
+  }
+};
+
+TEST_F(DeviceTest, EachDoesWhatItsNameSays) {
+  std::byte to[64];
+  constexpr u32 kReadWrite = OpenFlags::kReadWrite;
+  EXPECT_EQ(open("/dev/null", kReadWrite).value()->read(to).value(), 0u);
+  EXPECT_EQ(open("/dev/null", kReadWrite).value()->write(to).value(), 64u);
+  std::memset(to, 1, sizeof(to));
+  EXPECT_EQ(open("/dev/zero", kReadWrite).value()->read(to).value(), 64u);
+  for (const std::byte b : to) EXPECT_EQ(b, std::byte{0});
+  EXPECT_EQ(error_of(open("/dev/full", kReadWrite).value()->write(to)), ENOSPC);
+  std::byte more[64];
+  EXPECT_EQ(open("/dev/urandom").value()->read(to).value(), 64u);
+  EXPECT_EQ(open("/dev/urandom").value()->read(more).value(), 64u);
+  EXPECT_NE(std::memcmp(to, more, 64), 0);
+  EXPECT_EQ(open("/dev/zero").value()->seek(100, Whence::set).value(), 0u);
+}
+
+TEST_F(DeviceTest, HaveLinuxsNumbers) {
+  EXPECT_EQ(stat("/dev/null").value().special_device, 0x103u);
+  EXPECT_EQ(stat("/dev/null").value().mode, 020666u);
+  EXPECT_EQ(stat("/dev/tty").value().special_device, 0x500u);
+  EXPECT_EQ(stat("/dev/ttyAMA0").value().special_device, 0xcc40u);
+  EXPECT_EQ(device_number(0xabc, 0x12345), 0x123a'bc45u);
+  EXPECT_EQ(error_of(make_at(start, "/dev/none",
+                             {.type = InodeType::character_device, .device = 0x1234})),
+            0);
+  EXPECT_EQ(error_of(open("/dev/none")), ENXIO);
+}
+
+/// RFC 8439, 2.3.2.
+TEST(Random, TheBlockIsTheStandards) {
+  const std::array<u32, 8> key{0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c,
+                               0x13121110, 0x17161514, 0x1b1a1918, 0x1f1e1d1c};
+  const std::array<u32, 16> block = chacha20_block(key, 1, {0x09000000, 0x4a000000, 0x00000000});
+  const std::array<u32, 16> expected{0xe4e7f110, 0x15593bd1, 0x1fdd0f50, 0xc47120a3,
+                                     0xc7f4d1c7, 0x0368c033, 0x9aaa2204, 0x4e6cd4c3,
+                                     0x466482d2, 0x09aa9f07, 0x05d7c214, 0xa2028bd9,
+                                     0xd19c12b5, 0xb94e16de, 0xe883d0cb, 0x4e3c50a2};
+  EXPECT_EQ(block, expected);
+}
+
+TEST(Random, SeedsMakeADifference) {
+  RandomBytes one, two;
+  two.add(1);
+  std::byte a[100], b[100];
+  one.fill(a), two.fill(b);
+  EXPECT_NE(std::memcmp(a, b, 100), 0);
+}
+
+}  // namespace
+}  // namespace meridian
