@@ -186,6 +186,22 @@ KERNEL_TEST(user, AProgramEndsWithItsStatusAndGivesEverythingBack) {
   EXPECT_EQ(arch::user_root().table, the_system().boot.empty_root);
 }
 
+/// The stack alone is 64 pages, of which a program that does nothing touches one or two.
+KERNEL_TEST(user, AProgramsPagesComeWhenTheyAreTouched) {
+  if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
+  const Result<std::span<const std::byte>> file = test_program("/bin/quiet");
+  ASSERT_TRUE(file.has_value());
+  Program program;
+  ASSERT_OK(program.load(file.value(), "test", {}));
+  const SpaceStats loaded = program.space().stats();
+  EXPECT_LT(loaded.resident() + 60, loaded.mapped);
+  program.run();
+  const SpaceStats ended = program.space().stats();
+  EXPECT_GT(ended.resident(), loaded.resident());
+  EXPECT_GT(ended.minor_faults, 0u);
+  EXPECT_LT(ended.resident() + 50, ended.mapped);
+}
+
 /// Loading with the k-th allocation failing: an error, nothing left, and the next attempt works.
 KERNEL_TEST(user, LoadingThatRunsOutOfMemoryLeavesNothing) {
   if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
