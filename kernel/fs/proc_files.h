@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+/// The files of /proc that are no process's: each a row of a table. More rows are added where the
+/// table is.
+#pragma once
+
+#include "kernel/fs/proc_fs.h"
+
+namespace meridian {
+
+std::span<const ProcFile> proc_files();
+
+}  // namespace meridian

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+/// The machine's file tree: a tmpfs with the initramfs in it, /dev, /tmp and /proc.
+#pragma once
+
+#include "kernel/fs/path.h"
+#include "kernel/fs/proc_fs.h"
+
+namespace meridian {
+
+/// The root directory. The tree is made when it is first asked for, which costs what the initramfs
+/// is large; a damaged archive leaves nothing of itself, and one line in the log. Any CPU, but it
+/// may sleep. Errc::out_of_frames.
+Result<Ref<Directory>> root_directory();
+
+/// Both of a PathStart: for who has no directory of his own.
+Result<PathStart> root_start();
+
+/// Who shows processes in /proc; to be called before anybody asks for the root.
+void use_proc_source(ProcSource& source);
+
+/// What file systems take the time from: seconds since the machine started.
+FileTime time_since_start();
+
+}  // namespace meridian
