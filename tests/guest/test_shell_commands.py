@@ -22,7 +22,7 @@ def kilobytes(output, label):
 def test_help_lists_every_command_in_one_line():
     output = run("help")
     wanted = ("layout compare geometry walk translate ptdump regs esr meminfo zoneinfo buddyinfo slabinfo vmallocinfo iomem alloc free "
-              "peek poke probe run syscalls tour bench selftest poweroff help").split()
+              "peek poke probe ls cat run syscalls tour bench selftest poweroff help").split()
     for name in wanted:
         assert len(re.findall(rf"^  {name}\b.* [a-z0-9]", output, re.MULTILINE)) == 1, name
 
