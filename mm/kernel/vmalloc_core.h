@@ -11,6 +11,7 @@
 /// never has a new meaning while a TLB knows an old one.
 #pragma once
 
+#include "kernel/lib/seeded_bugs.h"
 #include "mm/kernel/large_areas.h"
 #include "mm/kernel/small_areas.h"
 
@@ -326,7 +327,7 @@ void VmallocCore<B>::invalidate_everything() {
   // (acquire) and is a write itself: when the writes up to here are visible to every walker, so are
   // theirs.
   tlb.publish();
-  tlb.invalidate_all();
+  if (!seeded(Bug::vmalloc_reused_without_tlbi)) tlb.invalidate_all();
   tlb.finish();
   flushes_.fetch_add(1, std::memory_order_relaxed);
 }

@@ -9,6 +9,7 @@
 #include <array>
 #include <type_traits>
 
+#include "kernel/lib/seeded_bugs.h"
 #include "mm/paging/format.h"
 #include "mm/range.h"
 
@@ -33,7 +34,7 @@ class StaleRanges {
       Stale& newest = stale_[count_ - 1];
       const u64 offset = start.value() - newest.start;
       if (stride == newest.stride && offset == newest.size) {
-        newest.size += size;
+        if (!seeded(Bug::unmap_of_first_page_only)) newest.size += size;
         return;
       }
       const bool covered = offset < newest.size && size <= newest.size - offset;
@@ -58,7 +59,10 @@ class StaleRanges {
   void invalidate(T& tlb, TlbScope scope) const {
     u64 operations = 0;
     for (usize i = 0; i < count_; ++i) operations += stale_[i].size / stale_[i].stride;
-    if (everything_ || operations > kMaxOperations) return tlb.invalidate_all();
+    if (everything_ || operations > kMaxOperations) {
+      if (seeded(Bug::unmap_of_many_pages_without_tlbi)) return;
+      return tlb.invalidate_all();
+    }
     for (usize i = 0; i < count_; ++i)
       tlb.invalidate(VirtAddr(stale_[i].start), stale_[i].size, stale_[i].stride, scope);
   }
@@ -96,7 +100,7 @@ class [[nodiscard]] Gather {
   /// The table through which `va` was translated is no longer linked. It is freed after the flush.
   void unlink(Frame table, VirtAddr va) {
     stale_.add(va, kPageSize, kPageSize);
-    scope_ = TlbScope::all_levels;
+    if (!seeded(Bug::unlinked_table_kept_in_walks)) scope_ = TlbScope::all_levels;
     if (table_count_ == tables_.size()) flush();
     tables_[table_count_++] = table.number();
   }
@@ -135,12 +139,13 @@ class [[nodiscard]] Gather {
   /// Pays now. Afterwards no CPU can reach what was unmapped, and its frames are free.
   void flush() {
     if (is_empty()) return;
-    tlb_.publish();  // or a walker could read the old entries again after the invalidation
-    stale_.invalidate(tlb_, scope_);
-    tlb_.finish();  // until then a CPU may still be using an old translation
-    for (usize i = 0; i < table_count_; ++i) store_->free_table(Frame::from_number(tables_[i]));
-    for (usize i = 0; i < leaf_count_; ++i)
-      release_.call(release_.context, {Frame::from_number(leaves_[i].first), leaves_[i].count});
+    if (seeded(Bug::free_before_tlbi)) free_all();
+    // Or a walker could read the old entries again after the invalidation.
+    if (!seeded(Bug::unmap_without_dsb)) tlb_.publish();
+    if (!seeded(Bug::unmap_without_tlbi)) stale_.invalidate(tlb_, scope_);
+    // Until then a CPU may still be using an old translation.
+    if (!seeded(Bug::unmap_without_completion)) tlb_.finish();
+    if (!seeded(Bug::free_before_tlbi)) free_all();
     forget();
   }
 
@@ -149,6 +154,11 @@ class [[nodiscard]] Gather {
     u64 first, count;
   };
 
+  void free_all() {
+    for (usize i = 0; i < table_count_; ++i) store_->free_table(Frame::from_number(tables_[i]));
+    for (usize i = 0; i < leaf_count_; ++i)
+      release_.call(release_.context, {Frame::from_number(leaves_[i].first), leaves_[i].count});
+  }
   void forget() {
     stale_.clear();
     scope_ = TlbScope::leaf_only;

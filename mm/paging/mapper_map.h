@@ -68,7 +68,7 @@ Result<void> Mapper<F, Store, T, kSharing>::map_request(const Request& request, 
     TRY(reserve(request, spares));
     commit(request, spares, fill);
   }
-  tlb_.publish();
+  if (!seeded(Bug::map_without_publishing)) tlb_.publish();
   return {};
 }
 

@@ -48,7 +48,7 @@ usize Mapper<F, Store, T, kSharing>::protect_run(const Cursor& cursor, usize cou
     }
     ++i;
   }
-  if (end != 0)
+  if (end != 0 && !seeded(Bug::protect_without_tlbi))
     owed.invalidate(cursor.start() + first * cursor.span(), (end - first) * cursor.span(),
                     cursor.span());
   return i;

@@ -5,6 +5,7 @@
 /// updating translation table entries").
 #pragma once
 
+#include "kernel/lib/seeded_bugs.h"
 #include "mm/paging/entry.h"
 #include "mm/range.h"
 
@@ -22,9 +23,11 @@ constexpr Change change_between(Level level, Entry from, Entry to) {
   if (from.raw() == to.raw()) return Change::none;
   if (to.kind(level) != Kind::leaf) return Change::break_first;  // another size
   const Attributes old = from.attributes(level), wanted = to.attributes(level);
-  const bool same_place = from.output() == to.output();
-  const bool same_memory = old.type == wanted.type && old.global == wanted.global;
-  const bool same_size = old.contiguous == wanted.contiguous;
+  const bool same_place = from.output() == to.output() || seeded(Bug::output_changed_in_place);
+  const bool same_memory = (old.type == wanted.type && old.global == wanted.global) ||
+                           seeded(Bug::type_changed_in_place);
+  const bool same_size =
+      old.contiguous == wanted.contiguous || seeded(Bug::contiguous_dropped_in_place);
   return same_place && same_memory && same_size ? Change::in_place : Change::break_first;
 }
 
@@ -49,11 +52,14 @@ struct LeafUnit {
 /// stack or the tables are reached through.
 template <typename Entry, Tlb T>
 void break_unit(const LeafUnit<Entry>& unit, T& tlb) {
+  if (seeded(Bug::no_break)) return;
   for (usize i = 0; i < unit.count; ++i) store_entry(unit.slots[i], Entry());
-  tlb.publish();
+  if (!seeded(Bug::break_without_dsb)) tlb.publish();
   // Above L3 the new entry may be a table: forget everything that a walk could have kept.
-  const TlbScope scope = unit.level == Level::L3 ? TlbScope::leaf_only : TlbScope::all_levels;
-  tlb.invalidate(unit.start, unit.count * unit.span, unit.span, scope);
+  const bool leaf_only = unit.level == Level::L3 || seeded(Bug::break_of_last_level_only);
+  const TlbScope scope = leaf_only ? TlbScope::leaf_only : TlbScope::all_levels;
+  if (!seeded(Bug::break_without_tlbi))
+    tlb.invalidate(unit.start, unit.count * unit.span, unit.span, scope);
   tlb.finish();
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "kernel/lib/seeded_bugs.h"
 #include "mm/kernel/kmap.h"
 
 namespace meridian {
@@ -66,7 +67,7 @@ AddressSpace::~AddressSpace() {
   CHECK(arch::user_root() != root());
   arch::UserTlb tlb(asid_.value());
   tlb.publish();
-  tlb.invalidate_all();
+  if (!seeded(Bug::asid_reused_without_tlbi)) tlb.invalidate_all();
   tlb.finish();
   free_leaves();
   mapper().release_tables();

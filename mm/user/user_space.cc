@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "kernel/lib/seeded_bugs.h"
 #include "mm/slab/kmalloc.h"
 #include "mm/user/user_range.h"
 #include "mm/user/zero_frame.h"
@@ -32,7 +33,7 @@ UserSpace::~UserSpace() {
   CHECK(arch::user_root().table != root_);
   SpaceTlb tlb(asid_);
   tlb.publish();
-  tlb.invalidate_all();
+  if (!seeded(Bug::asid_reused_without_tlbi)) tlb.invalidate_all();
   tlb.finish();
   Mapper all = mapper();
   for (const Vma* vma = vmas_.first(); vma != nullptr; vma = VmaTree::next(*vma))

@@ -8,6 +8,7 @@
 #include "arch/aarch64/vmsa/memory_types.h"
 #include "kernel/lib/bits.h"
 #include "kernel/lib/format.h"
+#include "kernel/lib/seeded_bugs.h"
 #include "mm/frame.h"
 #include "mm/paging/attributes.h"
 #include "mm/paging/format.h"
@@ -146,7 +147,9 @@ class Descriptor {
 
   /// The same leaf `frames` further on. The output must stay within 48 bits: this is for loops that
   /// fill many entries, after one check of the whole.
-  constexpr Descriptor advanced(u64 frames) const { return Descriptor(raw_ + (frames << OA::kLow)); }
+  constexpr Descriptor advanced(u64 frames) const {
+    return Descriptor(raw_ + (frames << OA::kLow));
+  }
 
   /// What leaf() was told. CHECKs that this is a leaf.
   constexpr Attributes attributes(Level level) const {
@@ -208,8 +211,8 @@ constexpr u64 Descriptor::encode(const Attributes& a) {
   const bool pxn = a.user || !a.execute;
   const bool uxn = !a.user || !a.execute;
   return AttrIndx::encode(slot_of(a.type)) | AP::encode(ap) | SH::encode(shareability_of(a.type)) |
-         AF::encode(a.accessed) | nG::encode(!a.global) | Contiguous::encode(a.contiguous) |
-         PXN::encode(pxn) | UXN::encode(uxn);
+         AF::encode(a.accessed) | nG::encode(!a.global && !seeded(Bug::user_page_global)) |
+         Contiguous::encode(a.contiguous) | PXN::encode(pxn) | UXN::encode(uxn);
 }
 
 constexpr Problems Descriptor::problems(Level level, Half half) const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernel/lib/bits.h"
+#include "kernel/lib/seeded_bugs.h"
 #include "mm/address.h"
 
 namespace meridian::arch {
@@ -17,7 +18,10 @@ using TlbiAsid = Field<63, 48, u16>;
 /// For the forms by address and ASID (VAE1, VALE1).
 constexpr u64 tlbi_operand(VirtAddr va, u16 asid) {
   using Page = Field<55, 12>;
-  return TlbiAsid::encode(asid) | TlbiVa::encode(Page::decode(va.value()));
+  if (seeded(Bug::tlbi_of_wrong_asid)) asid = static_cast<u16>(asid ^ 1);
+  if (seeded(Bug::tlbi_address_unshifted)) return TlbiAsid::encode(asid) | va.value() << 20 >> 20;
+  const u64 ttl = seeded(Bug::tlbi_with_wrong_level) ? TlbiTtl::encode(0b0101) : 0;
+  return TlbiAsid::encode(asid) | ttl | TlbiVa::encode(Page::decode(va.value()));
 }
 /// For the forms by address in every ASID (VAAE1, VAALE1).
 constexpr u64 tlbi_operand(VirtAddr va) { return tlbi_operand(va, 0); }

@@ -16,6 +16,7 @@
 
 #include "arch/aarch64/hw/barrier.h"
 #include "arch/aarch64/hw/tlbi.h"
+#include "kernel/lib/seeded_bugs.h"
 #include "mm/paging/format.h"
 
 namespace meridian::arch {
@@ -50,12 +51,15 @@ class TlbOrder {
   /// itself by that.)
   void publish() const {
     hw::dsb_ishst();
-    hw::isb();
+    if (!seeded(Bug::publish_without_isb)) hw::isb();
   }
   /// DSB ISH: the invalidations are complete on all CPUs, and so are accesses made through the old
   /// entries. ISB: this CPU drops what it fetched ahead with them.
   void finish() const {
-    hw::dsb_ish();
+    if (seeded(Bug::tlbi_completed_here_only))
+      hw::dsb_nsh();
+    else
+      hw::dsb_ish();
     hw::isb();
   }
 };
@@ -66,7 +70,9 @@ class KernelTlb : public TlbOrder {
   void invalidate(VirtAddr va, u64 size, u64 stride, TlbScope scope) const {
     u64 issued = 0;
     for (u64 offset = 0; offset < size; offset += stride, ++issued) {
-      if (scope == TlbScope::leaf_only)
+      if (seeded(Bug::tlbi_on_one_cpu))
+        hw::tlbi_vmalle1();
+      else if (scope == TlbScope::leaf_only)
         hw::tlbi_vaale1is(va + offset);
       else
         hw::tlbi_vaae1is(va + offset);

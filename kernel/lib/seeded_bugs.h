@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+/// Bugs that the test image can be told to have, one at a time (`seed NAME`), so that the tools
+/// that must find them can be tested themselves (tests/tlbsan). Each is asked about where a
+/// developer would make it. In the production image none exists: seeded() is false when it is
+/// compiled.
+#pragma once
+
+#include <string_view>
+
+#include "kernel/lib/types.h"
+
+namespace meridian {
+
+enum class Bug : u8 {
+  none,
+  unmap_without_tlbi,
+  unmap_without_dsb,
+  unmap_without_completion,
+  unmap_of_first_page_only,
+  unmap_of_many_pages_without_tlbi,
+  unlinked_table_kept_in_walks,
+  free_before_tlbi,
+  no_break,
+  break_without_tlbi,
+  break_without_dsb,
+  break_of_last_level_only,
+  output_changed_in_place,
+  type_changed_in_place,
+  contiguous_dropped_in_place,
+  protect_without_tlbi,
+  map_without_publishing,
+  publish_without_isb,
+  tlbi_address_unshifted,
+  tlbi_of_wrong_asid,
+  tlbi_with_wrong_level,
+  tlbi_on_one_cpu,
+  tlbi_completed_here_only,
+  user_page_global,
+  asid_reused_without_tlbi,
+  vmalloc_reused_without_tlbi,
+};
+
+/// By the value of Bug.
+inline constexpr std::string_view kBugNames[] = {
+    "none",
+    "unmap-without-tlbi",
+    "unmap-without-dsb",
+    "unmap-without-completion",
+    "unmap-of-first-page-only",
+    "unmap-of-many-pages-without-tlbi",
+    "unlinked-table-kept-in-walks",
+    "free-before-tlbi",
+    "no-break",
+    "break-without-tlbi",
+    "break-without-dsb",
+    "break-of-last-level-only",
+    "output-changed-in-place",
+    "type-changed-in-place",
+    "contiguous-dropped-in-place",
+    "protect-without-tlbi",
+    "map-without-publishing",
+    "publish-without-isb",
+    "tlbi-address-unshifted",
+    "tlbi-of-wrong-asid",
+    "tlbi-with-wrong-level",
+    "tlbi-on-one-cpu",
+    "tlbi-completed-here-only",
+    "user-page-global",
+    "asid-reused-without-tlbi",
+    "vmalloc-reused-without-tlbi",
+};
+
+#ifdef MERIDIAN_TESTS
+inline constinit Bug seeded_bug = Bug::none;
+/// Does this kernel have the bug?
+constexpr bool seeded(Bug bug) { return !__builtin_is_constant_evaluated() && seeded_bug == bug; }
+#else
+constexpr bool seeded(Bug) { return false; }
+#endif
+
+}  // namespace meridian
