@@ -14,7 +14,9 @@
 
 namespace meridian {
 
-/// A ticket lock: first come, first served. Use Locked<T> unless the protected data is not one object.
+/// Whoever comes first when it is free has it: no queue. In one, a waiter whose turn it is but whose
+/// CPU is not running (a virtual machine's, while its host does other work) holds up all behind it.
+/// Use Locked<T> unless the protected data is not one object.
 class Spinlock {
  public:
   constexpr Spinlock() = default;
@@ -23,18 +25,14 @@ class Spinlock {
 
   /// Interrupts must be masked already (see SpinGuard).
   void lock() {
-    const u32 ticket = next_.fetch_add(1, std::memory_order_relaxed);
-    while (serving_.load(std::memory_order_acquire) != ticket) arch::relax();
+    while (locked_.exchange(1, std::memory_order_acquire) != 0)
+      while (is_locked()) arch::relax();
   }
-  void unlock() {
-    serving_.store(serving_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-  }
-  bool is_locked() const {
-    return serving_.load(std::memory_order_relaxed) != next_.load(std::memory_order_relaxed);
-  }
+  void unlock() { locked_.store(0, std::memory_order_release); }
+  bool is_locked() const { return locked_.load(std::memory_order_relaxed) != 0; }
 
  private:
-  std::atomic<u32> next_{0}, serving_{0};
+  std::atomic<u32> locked_{0};
 };
 
 /// Holds a Spinlock with interrupts masked, from construction to destruction.
