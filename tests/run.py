@@ -187,6 +187,8 @@ KERNEL_TEST_MACHINES = {
     "i386": {"LAYOUT": "i386", "MEM": "2G"},
     "i386-6.1": {"LAYOUT": "i386-6.1", "CPU": "cortex-a53", "MEM": "64M", "POISON": "1"},
     "highmem": {"APPEND": "linear=256M", "MEM": "512M"},
+    "smp": {"CPUS": "4"},
+    "smp-other": {"CPUS": "8", "GIC": "2", "EL": "2"},
 }
 
 
