@@ -146,11 +146,11 @@ void Pipe::changed() {
 }
 
 void Pipe::add_reader() {
-  ring_.with([](Ring& ring) { ++ring.readers, ++ring.readers_ever; });
+  ring_.with([](Ring& ring) { ++ring.readers, ++ring.ever.readers; });
   changed();
 }
 void Pipe::add_writer() {
-  ring_.with([](Ring& ring) { ++ring.writers, ++ring.writers_ever; });
+  ring_.with([](Ring& ring) { ++ring.writers, ++ring.ever.writers; });
   changed();
 }
 void Pipe::drop_reader() {
@@ -273,7 +273,7 @@ Result<u64> Pipe::resize(u64 bytes) {
 u32 Pipe::poll_reader() {
   return ring_.with([](const Ring& ring) {
     return (ring.used() != 0 ? PollEvents::kReadable : 0) |
-           (ring.writers == 0 && ring.writers_ever != 0 ? PollEvents::kHangUp : 0);
+           (ring.writers == 0 && ring.ever.writers != 0 ? PollEvents::kHangUp : 0);
   });
 }
 u32 Pipe::poll_writer() {
@@ -283,19 +283,22 @@ u32 Pipe::poll_writer() {
   });
 }
 
-Result<void> Pipe::wait_for_writer() {
-  return opened_.wait(
-      ring_, [before = ring_.with([](const Ring& r) {
-        return r.writers_ever;
-      })](const Ring& ring) { return ring.writers != 0 || ring.writers_ever != before; },
-      {.interruptible = true});
+Pipe::Openings Pipe::openings() {
+  return ring_.with([](const Ring& ring) { return ring.ever; });
 }
-Result<void> Pipe::wait_for_reader() {
-  return opened_.wait(
-      ring_, [before = ring_.with([](const Ring& r) {
-        return r.readers_ever;
-      })](const Ring& ring) { return ring.readers != 0 || ring.readers_ever != before; },
-      {.interruptible = true});
+
+Result<void> Pipe::wait_for_writer(const Openings& before) {
+  const auto came = [&](const Ring& ring) {
+    return ring.writers != 0 || ring.ever.writers != before.writers;
+  };
+  return opened_.wait(ring_, came, {.interruptible = true});
+}
+
+Result<void> Pipe::wait_for_reader(const Openings& before) {
+  const auto came = [&](const Ring& ring) {
+    return ring.readers != 0 || ring.ever.readers != before.readers;
+  };
+  return opened_.wait(ring_, came, {.interruptible = true});
 }
 
 // Opening.
@@ -314,10 +317,12 @@ Result<PipeEnds> make_pipe(OpenFlags flags, FileClock clock) {
 Result<Ref<File>> open_fifo(const Ref<Pipe>& pipe, Ref<Inode> inode, OpenFlags flags) {
   const bool waits = !flags.has(OpenFlags::kNonblock);
   if (!waits && !flags.may_read() && !pipe->has_reader()) return Error{Errc::no_device};
+  // The other end may come and go while this one is being made.
+  const Pipe::Openings before = pipe->openings();
   // From here on the other end sees this one, and need not wait for it.
   const Ref<File> file(TRY(make_counted<PipeFile>(std::move(inode), flags, pipe)));
-  if (waits && flags.may_read() && !flags.may_write()) TRY(pipe->wait_for_writer());
-  if (waits && flags.may_write() && !flags.may_read()) TRY(pipe->wait_for_reader());
+  if (waits && flags.may_read() && !flags.may_write()) TRY(pipe->wait_for_writer(before));
+  if (waits && flags.may_write() && !flags.may_read()) TRY(pipe->wait_for_reader(before));
   return file;
 }
 

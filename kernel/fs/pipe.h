@@ -41,9 +41,14 @@ class Pipe : public RefCounted {
   u32 poll_writer();
   PollQueue& poll_queue() { return poll_queue_; }
 
-  /// Until somebody has the other end: how a named pipe is opened.
-  Result<void> wait_for_writer();
-  Result<void> wait_for_reader();
+  /// How a named pipe is opened: until somebody has the other end, or has had it since openings()
+  /// was asked. Errc::interrupted.
+  struct Openings {
+    u64 readers = 0, writers = 0;
+  };
+  Openings openings();
+  Result<void> wait_for_writer(const Openings& before);
+  Result<void> wait_for_reader(const Openings& before);
   bool has_reader();
 
  private:
@@ -63,7 +68,7 @@ class Pipe : public RefCounted {
     u64 pages = 0;
     u64 written = 0, taken = 0;
     u32 readers = 0, writers = 0;
-    u64 readers_ever = 0, writers_ever = 0;
+    Openings ever;
   };
 
   Pipe() = default;
