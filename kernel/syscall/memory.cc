@@ -10,7 +10,7 @@ constexpr u64 kRead = 1, kWrite = 2, kExecute = 4;
 /// MAP_ bits.
 constexpr u64 kTypes = 0x0f, kShared = 0x01, kPrivate = 0x02;
 constexpr u64 kFixed = 0x10, kAnonymous = 0x20, kGrowsDown = 0x100, kLocked = 0x2000,
-              kPopulate = 0x8000, kFixedNoReplace = 0x10'0000;
+              kNoReserve = 0x4000, kPopulate = 0x8000, kFixedNoReplace = 0x10'0000;
 /// MREMAP_ bits.
 constexpr u64 kMayMove = 1, kMoveFixed = 2, kDontUnmap = 4;
 
@@ -35,6 +35,7 @@ Result<UserAddr> map_anonymous(const Syscall& call) {
   request.traits.grows_down = (flags & kGrowsDown) != 0;
   request.traits.locked = (flags & kLocked) != 0;
   request.place = place_of(flags);
+  request.no_reserve = (flags & kNoReserve) != 0;
   request.populate = (flags & kPopulate) != 0;
   return call.caller.space().map(request);
 }

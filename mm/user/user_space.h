@@ -97,6 +97,7 @@ class UserSpace : public RefCounted {
     VmaTraits traits;
     Place place = Place::hint;
     bool populate = false;
+    bool no_reserve = false;     // it may be more than all the memory there is
     Ref<MemoryObject> object{};  // null: anonymous
     u64 offset = 0;              // into the object, in bytes
   };
@@ -197,7 +198,7 @@ class UserSpace : public RefCounted {
   // user_space_map.cc
   Result<UserRange> map_here(const Request& request);
   static Result<void> check_offset(const Request& request, u64 size);
-  Result<void> check_replacing(UserRange range, const Vma& vma) const;
+  Result<void> check_replacing(UserRange range, const Vma& vma, bool no_reserve) const;
   Result<UserRange> place(const Request& request) const;
   bool is_room(UserRange range) const;
   Result<UserAddr> find_room(u64 size) const;

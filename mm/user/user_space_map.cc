@@ -10,6 +10,18 @@ namespace {
 
 bool violates_wx(const Protection& protection) { return protection.write && protection.execute; }
 
+/// As Linux guesses by default: nobody gets more at once than all the memory there is. What is
+/// small is not worth the question.
+Result<void> check_overcommit(u64 pages) {
+  constexpr u64 kSmall = 16_MiB >> kPageShift;
+  if (pages <= kSmall) return {};
+  u64 all = 0;
+  for (const ZoneKind zone : {ZoneKind::dma, ZoneKind::normal, ZoneKind::highmem})
+    all += zone_stats(zone).managed;
+  if (pages > all) return Error{Errc::out_of_frames, pages};
+  return {};
+}
+
 }  // namespace
 
 Result<UserAddr> UserSpace::map(const Request& request) {
@@ -38,7 +50,7 @@ Result<UserRange> UserSpace::map_here(const Request& request) {
   if (!object && traits.shared)
     object = TRY(MemoryObject::create(MemoryObject::Kind::shared, range.size()));
   Vma* const vma = TRY(vmas_.make(range, traits, std::move(object), request.offset >> kPageShift));
-  Result<void> ready = check_replacing(range, *vma);
+  Result<void> ready = check_replacing(range, *vma, request.no_reserve);
   if (ready.has_value()) ready = remove(range);
   if (!ready.has_value()) {
     VmaTree::destroy(vma);
@@ -59,11 +71,12 @@ Result<void> UserSpace::check_offset(const Request& request, u64 size) {
 }
 
 /// check_room() for `vma` in the place of what is in `range`.
-Result<void> UserSpace::check_replacing(UserRange range, const Vma& vma) const {
+Result<void> UserSpace::check_replacing(UserRange range, const Vma& vma, bool no_reserve) const {
   u64 replaced = 0;
   vmas_.for_each(range, [&](const Vma& old) {
     replaced += intersection(old.range(), range).size() >> kPageShift;
   });
+  if (vma.is_data() && !no_reserve) TRY(check_overcommit(vma.pages()));
   return check_room(vma.pages() - replaced, vma.is_data() ? vma.pages() : 0);
 }
 
@@ -194,6 +207,7 @@ Result<void> UserSpace::set_break(UserAddr end) {
       !is_room({old_end, more.size() + kPageSize}))
     return Error{Errc::out_of_address_space, more.size()};
   const u64 pages = more.size() >> kPageShift;
+  TRY(check_overcommit(pages));
   TRY(check_room(pages, pages));
   if (lock_future_ && exceeds(stats_.locked, pages, limits_.locked))
     return Error{Errc::try_again, more.size()};

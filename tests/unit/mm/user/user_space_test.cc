@@ -135,6 +135,17 @@ TEST_F(UserSpaceTest, MmapTakesAHintThatIsFreeAndElseGoesBelowTheRoomForTheStack
   EXPECT_EQ(errno_of_result(space->map(wanted)), kEnomem);
 }
 
+/// The machine has 64 MiB.
+TEST_F(UserSpaceTest, NobodyGetsMoreAtOnceThanThereIs) {
+  EXPECT_EQ(errno_of_result(space->map(request(page(0), 65_MiB))), kEnomem);
+  EXPECT_EQ(errno_of_result(space->map(request(page(0), 65_MiB, kRead))), kOk);
+  UserSpace::Request wanted = request(page(0), 65_MiB);
+  wanted.no_reserve = true;
+  EXPECT_EQ(errno_of_result(space->map(wanted)), kOk);
+  space->set_break_start(page(100'000));
+  EXPECT_EQ(space->move_break(page(100'000) + 65_MiB), page(100'000));
+}
+
 TEST_F(UserSpaceTest, MapFixedTakesThePlaceOfWhatWasThere) {
   map(0, 4);
   for (u64 i = 0; i < 4; ++i) ASSERT_EQ(write(i), FaultOutcome::resolved);
