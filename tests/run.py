@@ -30,6 +30,7 @@ TEST_IMAGE = f"{BUILD}/test/Image"
 UNIT_TESTS = f"{BUILD}/unit/unit_tests"
 
 TIMED_OUT = 124  # run.py's exit status
+TLBSAN_SKIPPED = 77  # tests/tlbsan/run.py's exit status
 UNIT_TESTS_SECONDS = 240
 KERNEL_TESTS_SECONDS = 120
 SHOWN_LINES = 120  # of a failed test's output; all of it is in build/test-results
@@ -248,6 +249,23 @@ def guest_part(deep):
         yield from pytest_results("tests/guest", deep)
 
 
+def tlbsan_part(deep):
+    """The kernel on the most hostile TLB that the architecture allows, as a QEMU plugin models it."""
+    built = make("tlbsan builds without a warning", f"{BUILD}/tlbsan.so")
+    yield built
+    if built.status == FAILED or not os.path.exists(TEST_IMAGE):
+        return
+    status, output = run([sys.executable, "tests/tlbsan/run.py"] + ([] if deep else ["--part"]))
+    keep("tlbsan.txt", output)
+    print(f"tlbsan  {output.splitlines()[-1]}", flush=True)
+    verdict = {0: PASSED, TLBSAN_SKIPPED: SKIPPED}.get(status, FAILED)
+    yield Result("no CPU may use a translation that is not in the tables", verdict, output)
+    if deep and verdict == PASSED:
+        status, output = run([sys.executable, "tests/tlbsan/run.py", "--seeds"])
+        keep("tlbsan-seeds.txt", output)
+        yield Result("tlbsan finds every seeded bug", FAILED if status else PASSED, output)
+
+
 def coverage_part(_):
     """Builds the unit tests once more, to count lines."""
     yield make("the unit tests reach enough of mm/", "coverage")
@@ -261,6 +279,7 @@ PARTS = {
     "kernel": kernel_part,
     "tools": tools_part,
     "guest": guest_part,
+    "tlbsan": tlbsan_part,
     "coverage": coverage_part,
 }
 LONG_PARTS = ("coverage",)

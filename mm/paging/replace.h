@@ -56,8 +56,7 @@ void break_unit(const LeafUnit<Entry>& unit, T& tlb) {
   for (usize i = 0; i < unit.count; ++i) store_entry(unit.slots[i], Entry());
   if (!seeded(Bug::break_without_dsb)) tlb.publish();
   // Above L3 the new entry may be a table: forget everything that a walk could have kept.
-  const bool leaf_only = unit.level == Level::L3 || seeded(Bug::break_of_last_level_only);
-  const TlbScope scope = leaf_only ? TlbScope::leaf_only : TlbScope::all_levels;
+  const TlbScope scope = unit.level == Level::L3 ? TlbScope::leaf_only : TlbScope::all_levels;
   if (!seeded(Bug::break_without_tlbi))
     tlb.invalidate(unit.start, unit.count * unit.span, unit.span, scope);
   tlb.finish();

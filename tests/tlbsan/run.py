@@ -29,7 +29,6 @@ CORES = len(os.sched_getaffinity(0))
 SKIPPED = 77
 SECONDS = 900
 SEED_SECONDS = 120
-NEED_CPUS = ("tlbi-on-one-cpu",)
 LAYOUTS = ("arm64", "arm64-39", "x86-64", "i386", "i386-6.1")
 LEAST_ACCESSES = 10_000_000
 
@@ -66,7 +65,7 @@ def all_suites():
     return selftest(*(f"{suite}." for suite in sorted(suites)))
 
 
-MAPPING = selftest("user.", "kernel_space.", "fixmap.", "ioremap.", "linear_map.", "vmalloc.E", "vmalloc.L")
+MAPPING = selftest("live_tables.", "user.", "kernel_space.", "fixmap.", "ioremap.", "linear_map.", "vmalloc.E", "vmalloc.L")
 
 
 def part():
@@ -134,7 +133,9 @@ def start(job, seconds=SECONDS, plugin=True):
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "reports")
         initrd = "test-initramfs.cpio" if job.image == "test" else "initramfs.cpio"
-        environment = {**os.environ, "RUN": job.commands, "KERNEL": os.path.join(BUILD, job.image, "Image"),
+        plain = {name: "" for name in ("APPEND", "CPU", "CPUS", "DTB", "EL", "GDB", "GIC", "ICOUNT", "LAYOUT", "MEM",
+                                       "POISON")}
+        environment = {**os.environ, **plain, "RUN": job.commands, "KERNEL": os.path.join(BUILD, job.image, "Image"),
                        "INITRD": os.path.join(BUILD, initrd), "TIMEOUT": str(seconds), **job.machine,
                        "QEMU_ARGS": f"-plugin {PLUGIN},out={out}" if plugin else ""}
         done = subprocess.run([sys.executable, os.path.join(TOP, "qemu/run.py")], env=environment, check=False,
@@ -204,9 +205,8 @@ def bug_names():
 
 def look_for(bug):
     """The same commands three times: programs and tests as they are, and the tests under tlbsan."""
-    machine = {"CPUS": "2"} if bug in NEED_CPUS else {}
-    tests = Job(bug, f"seed {bug}; {MAPPING}; {EL0_PROGRAMS}", "test", machine)
-    programs = Job(bug, f"seed {bug}; {EL0_PROGRAMS}", "test", machine)
+    tests = Job(bug, f"seed {bug}; {MAPPING}; {EL0_PROGRAMS}", "test")
+    programs = Job(bug, f"seed {bug}; {EL0_PROGRAMS}", "test")
     kinds = {report["kind"] for report in start(tests, SEED_SECONDS).reports}
     return Found(bug, start(programs, SEED_SECONDS, plugin=False).status != 0,
                  start(tests, SEED_SECONDS, plugin=False).status != 0, sorted(kinds))

@@ -20,7 +20,8 @@ constexpr u64 tlbi_operand(VirtAddr va, u16 asid) {
   using Page = Field<55, 12>;
   if (seeded(Bug::tlbi_of_wrong_asid)) asid = static_cast<u16>(asid ^ 1);
   if (seeded(Bug::tlbi_address_unshifted)) return TlbiAsid::encode(asid) | va.value() << 20 >> 20;
-  const u64 ttl = seeded(Bug::tlbi_with_wrong_level) ? TlbiTtl::encode(0b0101) : 0;
+  u64 ttl = 0;
+  if (seeded(Bug::tlbi_with_wrong_level)) ttl = TlbiTtl::encode(0b0101);
   return TlbiAsid::encode(asid) | ttl | TlbiVa::encode(Page::decode(va.value()));
 }
 /// For the forms by address in every ASID (VAAE1, VAALE1).

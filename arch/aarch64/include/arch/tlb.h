@@ -70,9 +70,7 @@ class KernelTlb : public TlbOrder {
   void invalidate(VirtAddr va, u64 size, u64 stride, TlbScope scope) const {
     u64 issued = 0;
     for (u64 offset = 0; offset < size; offset += stride, ++issued) {
-      if (seeded(Bug::tlbi_on_one_cpu))
-        hw::tlbi_vmalle1();
-      else if (scope == TlbScope::leaf_only)
+      if (scope == TlbScope::leaf_only)
         hw::tlbi_vaale1is(va + offset);
       else
         hw::tlbi_vaae1is(va + offset);
