@@ -23,7 +23,7 @@ void Console::send(std::string_view text) {
 void Console::write(std::string_view text) {
   if (device_ == nullptr) return;
   arch::IrqGuard irq;
-  const u32 me = arch::cpu_index();
+  const u32 me = static_cast<u32>(arch::cpu_index());
   if (writer_.load(std::memory_order_relaxed) == me || broken_.load(std::memory_order_relaxed))
     return send(text);
   SpinGuard guard(output_);
@@ -32,16 +32,23 @@ void Console::write(std::string_view text) {
   writer_.store(kNobody, std::memory_order_relaxed);
 }
 
-bool Console::Keys::take(char& c) {
-  if (consumed == produced) return false;
-  c = ring[consumed++ % kRingSize];
+bool Console::take(Keys& keys, char& c) {
+  if (keys.count() == 0) return false;
+  c = keys.ring[keys.consumed++ % kRingSize];
+  if (keys.held && keys.count() <= kRingSize / 2) {
+    keys.held = false;
+    device_->release_input();
+  }
   return true;
 }
 
 void Console::receive() {
   keys_.with([this](Keys& keys) {
-    for (char c; device_->receive(c);)
-      if (keys.produced - keys.consumed != kRingSize) keys.ring[keys.produced++ % kRingSize] = c;
+    for (char c; keys.count() != kRingSize && device_->receive(c);)
+      keys.ring[keys.produced++ % kRingSize] = c;
+    if (keys.count() != kRingSize) return;
+    keys.held = true;
+    device_->hold_input();
   });
   typed_.wake_one();
 }
@@ -54,13 +61,13 @@ Result<void> Console::use_receive_interrupt(u32 intid) {
 
 bool Console::try_read(char& c) {
   if (!interrupts_) return device_ != nullptr && device_->receive(c);
-  return keys_.with([&c](Keys& keys) { return keys.take(c); });
+  return keys_.with([&](Keys& keys) { return take(keys, c); });
 }
 
 char Console::read() {
   char c;
   if (interrupts_) {
-    typed_.wait(keys_, [&c](Keys& keys) { return keys.take(c); }).value();
+    typed_.wait(keys_, [&](Keys& keys) { return take(keys, c); }).value();
     return c;
   }
   while (!try_read(c)) arch::relax();

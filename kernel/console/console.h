@@ -25,6 +25,9 @@ class ConsoleDevice {
   virtual bool receive(char& c) = 0;
   /// From now on interrupt `intid` is handled by calling Console::receive().
   virtual Result<void> enable_receive_interrupt(u32 intid) = 0;
+  /// Keeps what comes in, as far as it can, and the interrupt away, until release_input().
+  virtual void hold_input() = 0;
+  virtual void release_input() = 0;
 
  protected:
   ~ConsoleDevice() = default;
@@ -43,8 +46,8 @@ class Console final : public Writer {
   /// For a panic: nobody who holds the lock will let it go.
   void break_lock() { broken_.store(true, std::memory_order_relaxed); }
 
-  /// Moves what the device has received into the ring; what does not fit is lost. Called by the
-  /// device's interrupt handler.
+  /// Moves what the device has received into the ring; what does not fit stays in the device until
+  /// there is room. Called by the device's interrupt handler.
   void receive();
   /// Interrupt `intid` delivers input from now on; on an error input stays polled.
   Result<void> use_receive_interrupt(u32 intid);
@@ -70,8 +73,12 @@ class Console final : public Writer {
   struct Keys {
     std::array<char, kRingSize> ring{};
     u32 produced = 0, consumed = 0;  // they only grow
-    bool take(char& c);
+    bool held = false;               // the device keeps what it receives
+
+    u32 count() const { return produced - consumed; }
   };
+  bool take(Keys& keys, char& c);
+
   Locked<Keys> keys_;
   WaitQueue typed_;
 };

@@ -81,6 +81,8 @@ class [[nodiscard]] MeddlingConsole final : public ConsoleDevice {
   Result<void> enable_receive_interrupt(u32 intid) override {
     return device_->enable_receive_interrupt(intid);
   }
+  void hold_input() override { device_->hold_input(); }
+  void release_input() override { device_->release_input(); }
 
  private:
   void (*meddle_)();

@@ -49,9 +49,15 @@ bool Pl011::receive(char& c) {
 
 Result<void> Pl011::enable_receive_interrupt(u32 intid) {
   TRY(register_irq(intid, on_interrupt));
-  // Both stay asserted until the FIFO is read empty, which Console::receive() does.
-  hw::write32(registers_ + kPl011InterruptMask, kReceiveInterrupts);
+  release_input();
   return {};
+}
+
+void Pl011::hold_input() { hw::write32(registers_ + kPl011InterruptMask, 0); }
+
+/// Both interrupts stay asserted until the FIFO is read empty: what was kept comes at once.
+void Pl011::release_input() {
+  hw::write32(registers_ + kPl011InterruptMask, kReceiveInterrupts);
 }
 
 ConsoleDevice& start_uart(VirtAddr registers) {

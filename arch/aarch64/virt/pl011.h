@@ -39,6 +39,8 @@ class Pl011 final : public ConsoleDevice {
   void send(char c) override;
   bool receive(char& c) override;
   Result<void> enable_receive_interrupt(u32 intid) override;
+  void hold_input() override;
+  void release_input() override;
 
  private:
   u64 registers_ = 0;
