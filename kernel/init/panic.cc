@@ -22,9 +22,10 @@ constinit std::atomic<u32> reporter{kNobody};  // the CPU that has begun a repor
 
 Writer& panic_begin() {
   arch::mask_interrupts();
+  const u32 me = static_cast<u32>(arch::cpu_index());
   u32 earlier = kNobody;
-  if (!reporter.compare_exchange_strong(earlier, arch::cpu_index())) {
-    if (earlier != arch::cpu_index()) arch::stop_this_cpu();  // one report is enough
+  if (!reporter.compare_exchange_strong(earlier, me)) {
+    if (earlier != me) arch::stop_this_cpu();  // one report is enough
     console().break_lock();
     console().write("panic inside a panic\n");
     panic_power_off();

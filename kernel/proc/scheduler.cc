@@ -41,7 +41,7 @@ constinit WaitQueue came_online;
 class alignas(64) CpuQueue {
  public:
   static CpuQueue& mine();
-  static CpuQueue& of(unsigned cpu);
+  static CpuQueue& of(u64 cpu);
   /// The queue that has charge of `thread`, locked.
   static CpuQueue& lock_for(Thread& thread);
   void lock() { lock_.lock(); }
@@ -105,12 +105,12 @@ constinit std::array<CpuQueue, arch::kMaxCpus> queues;
 }  // namespace
 
 CpuQueue& CpuQueue::mine() { return queues[arch::cpu_index()]; }
-CpuQueue& CpuQueue::of(unsigned cpu) { return queues[cpu]; }
+CpuQueue& CpuQueue::of(u64 cpu) { return queues[cpu]; }
 unsigned CpuQueue::index() const { return static_cast<unsigned>(this - queues.data()); }
 
 /// A ready thread may be moved by another CPU between our look at its `cpu` and the lock.
 CpuQueue& CpuQueue::lock_for(Thread& thread) {
-  const std::atomic_ref<u32> cpu(thread.cpu);
+  const std::atomic_ref<u64> cpu(thread.cpu);
   for (;;) {
     CpuQueue& queue = queues[cpu.load(std::memory_order_relaxed)];
     queue.lock();
@@ -165,7 +165,7 @@ bool CpuQueue::steal() {
   if (longest == nullptr) return false;
   longest->lock();
   Thread* const thread = longest->take_movable();
-  if (thread != nullptr) std::atomic_ref(thread->cpu).store(index(), std::memory_order_relaxed);
+  if (thread != nullptr) std::atomic_ref(thread->cpu).store(u64{index()}, std::memory_order_relaxed);
   longest->unlock();
   if (thread == nullptr) return false;
   lock();
@@ -362,7 +362,7 @@ ThreadInfo CpuQueue::info_of(const Thread& thread) const {
   return {.id = thread.id_,
           .name = thread.name_,
           .state = thread.state_,
-          .cpu = thread.cpu,
+          .cpu = static_cast<unsigned>(thread.cpu),
           .bound = thread.is_bound(),
           .run_time = thread.run_time_ + present};
 }
@@ -410,7 +410,7 @@ Result<Ref<Thread>> start_thread(std::string_view name, void (*function)(void*),
   const arch::IrqGuard irq;
   const u32 idle = idle_cpus.load();
   if (!thread->is_bound())
-    thread->cpu = idle != 0 ? static_cast<u32>(std::countr_zero(idle)) : arch::cpu_index();
+    thread->cpu = idle != 0 ? static_cast<u64>(std::countr_zero(idle)) : arch::cpu_index();
   CpuQueue& queue = CpuQueue::of(thread->cpu);
   CHECK(queue.is_started());
   queue.lock();

@@ -42,7 +42,7 @@ inline VirtRange fixmap_range(FixSlot slot) {
 inline constexpr unsigned kFixPagesPerCpu = 9;
 
 /// The addresses of the n-th page of `cpu`.
-constexpr VirtRange fixmap_cpu_page(const Region& fixmap, unsigned cpu, unsigned n) {
+constexpr VirtRange fixmap_cpu_page(const Region& fixmap, u64 cpu, unsigned n) {
   const u64 nth = std::size(kFixSlots) - 1 + cpu * kFixPagesPerCpu + n;
   return {VirtAddr(fixmap.first) + kFixTreeSize + nth * 2 * kPageSize, kPageSize};
 }

@@ -24,7 +24,7 @@ static_assert(kTemporaryPage + 1 == kFixPagesPerCpu);
 constexpr u64 kPagesOfCpus = 2 * arch::kMaxCpus * kFixPagesPerCpu;
 constinit EntryWindow<Tables, kPagesOfCpus> visits;
 
-constexpr u64 page_of_visit(unsigned cpu, unsigned nth) {
+constexpr u64 page_of_visit(u64 cpu, unsigned nth) {
   return 2 * (cpu * kFixPagesPerCpu + nth);
 }
 
@@ -76,7 +76,7 @@ KmapStats kmap_stats() {
 
 void KmapLocal::enter(Frame frame) {
   irq_.emplace();
-  const unsigned cpu = arch::cpu_index();
+  const usize cpu = arch::cpu_index();
   CHECK(depths[cpu].visits < kMostNested);
   const u64 page = page_of_visit(cpu, depths[cpu].visits++);
   address_ = visits.address(page);
@@ -88,7 +88,7 @@ void KmapLocal::enter(Frame frame) {
 /// another one may have walked to it, ahead of need, and must not hold the old entry when a new one
 /// is there.
 void KmapLocal::leave() {
-  const unsigned cpu = arch::cpu_index();
+  const usize cpu = arch::cpu_index();
   const u64 page = page_of_visit(cpu, --depths[cpu].visits);
   CHECK(visits.address(page) == address_);  // in reverse order
   arch::KernelTlb& tlb = kernel_space().tables().tlb();

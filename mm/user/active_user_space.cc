@@ -7,7 +7,7 @@
 namespace meridian {
 namespace {
 
-arch::UserRoot root_on(UserSpace& space, unsigned cpu) {
+arch::UserRoot root_on(UserSpace& space, usize cpu) {
   const u16 asid = asid_allocator().activate(space.asid(), cpu, arch::flush_own_tlb);
   return {space.root(), asid};
 }

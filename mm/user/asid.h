@@ -99,7 +99,7 @@ class AsidAllocator {
   /// CPU `cpu` (the caller's; interrupts are masked) switches to the space of `context`: returns
   /// its number. Calls `flush()` if this CPU must first forget all that its TLB knows.
   template <typename Flush>
-  u16 activate(AsidContext& context, unsigned cpu, Flush&& flush) {
+  u16 activate(AsidContext& context, usize cpu, Flush&& flush) {
     u64 value = context.value_.load(std::memory_order_relaxed);
     u64 before = cpus_[cpu].active.load(std::memory_order_relaxed);
     // A new generation that begins now either finds the old number here, or makes this fail.

@@ -32,7 +32,7 @@ Result<void> start_cpu(u64 affinity, ThreadContext& thread, VirtRange stack,
   CHECK(thread.cpu < kMaxCpus);
   thread.ttbr0 = mmu_setup.empty_root;
   secondary_starts[thread.cpu] = {stack.end(), &thread};
-  set_overflow_stack(thread.cpu, overflow_stack.end());
+  set_overflow_stack(static_cast<unsigned>(thread.cpu), overflow_stack.end());
   hw::dsb_ish();  // all of that is there before the CPU is
   const PhysAddr entry = TRY(image_to_phys(VirtAddr::of(secondary_entry)));
   return psci_cpu_on(affinity, entry, thread.cpu);

@@ -22,7 +22,7 @@ struct alignas(16) FpRegisters {
 
 /// The general registers of a thread that does not run are on its stack.
 struct ThreadContext {
-  u32 cpu = 0;  // the index of the CPU it runs on, or ran on last
+  u64 cpu = 0;  // the index of the CPU it runs on, or ran on last; a word, as it indexes arrays
   u64 sp = 0;
   u64 ttbr0 = 0;                       // its program's half; the empty root for most
   UserSpace* user_space = nullptr;     // whose half that is; null: one without VMAs, or the empty

@@ -14,7 +14,7 @@ inline constexpr unsigned kMaxCpus = 8;
 
 /// This CPU's index, 0 for the one that booted. The caller must not migrate (interrupts masked, or one
 /// CPU's own code).
-inline unsigned cpu_index() { return current_context().cpu; }
+inline usize cpu_index() { return current_context().cpu; }
 
 /// A hint inside a spin loop.
 inline void relax() { hw::yield(); }
