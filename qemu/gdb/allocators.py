@@ -53,7 +53,10 @@ class ShowLayout(KernelCommand):
             thread = type_of("meridian::Thread")
             at = target.register("TPIDR_EL1") - base_offset(thread, "meridian::arch::ThreadContext")
             program = kernel.at(at, thread)["program"]
-            return {"heap": number(kernel.pointed(program)["break_"])} if number(program) else {}
+            if not number(program):
+                return {}
+            space = kernel.pointed(kernel.pointed(program)["space_"]["object_"])
+            return {"heap": number(space["break_"])}
         except (NoKernel, Unreadable):
             return {}
 
