@@ -29,6 +29,7 @@ class Slab : public testing::Test {
     for (arch::fake_cpu = 0; arch::fake_cpu < arch::kMaxCpus; ++arch::fake_cpu) drain_slab_caches();
     arch::fake_cpu = 0;
     for (auto& cache : caches_) cache->close();
+    close_kmalloc();  // the next machine's frame table is elsewhere
     EXPECT_EQ(free_frame_count() + machine_.backing.frames(), kRam.size() / 4096);
     EXPECT_EQ(arch::fake_irq_depth, 0);
   }
