@@ -31,7 +31,7 @@ using arch::ProbeKind;
 void on_each_cpu(void (*work)(unsigned cpu)) {
   std::array<Ref<Thread>, arch::kMaxCpus> threads;
   const auto run = [](void* argument) {
-    reinterpret_cast<void (*)(unsigned)>(argument)(arch::cpu_index());
+    reinterpret_cast<void (*)(unsigned)>(argument)(static_cast<unsigned>(arch::cpu_index()));
   };
   for (unsigned cpu = 0; cpu < running_cpus(); ++cpu) {
     Result<Ref<Thread>> thread =
@@ -84,7 +84,7 @@ KERNEL_TEST(smp, BoundThreadsRunSideBySideOnTheirCpus) {
   meeting.reset();
   on_each_cpu([](unsigned cpu) {
     meeting.meet();
-    shared.seen[cpu] = arch::cpu_index();
+    shared.seen[cpu] = static_cast<unsigned>(arch::cpu_index());
     meeting.meet();
   });
   for (unsigned cpu = 0; cpu < running_cpus(); ++cpu) EXPECT_EQ(shared.seen[cpu].load(), cpu);
