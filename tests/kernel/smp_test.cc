@@ -84,7 +84,7 @@ KERNEL_TEST(smp, BoundThreadsRunSideBySideOnTheirCpus) {
   meeting.reset();
   on_each_cpu([](unsigned cpu) {
     meeting.meet();
-    shared.seen[cpu] = static_cast<unsigned>(arch::cpu_index());
+    shared.seen[cpu] = arch::cpu_index();
     meeting.meet();
   });
   for (unsigned cpu = 0; cpu < running_cpus(); ++cpu) EXPECT_EQ(shared.seen[cpu].load(), cpu);
