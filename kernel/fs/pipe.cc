@@ -46,12 +46,19 @@ class PipeFile final : public File {
  public:
   PipeFile(Ref<Inode> inode, OpenFlags flags, Ref<Pipe> pipe)
       : File(std::move(inode), flags), pipe_(std::move(pipe)) {
-    if (flags.may_read()) pipe_->add_reader();
-    if (flags.may_write()) pipe_->add_writer();
+    if (flags.may_read()) writers_gone_ = pipe_->add_reader();
+    if (flags.may_write()) readers_gone_ = pipe_->add_writer();
   }
   ~PipeFile() {
     if (flags().may_read()) pipe_->drop_reader();
     if (flags().may_write()) pipe_->drop_writer();
+  }
+
+  /// Waits for who has the other end now, or will; somebody with both ends needs nobody.
+  Result<void> wait_for_other_end() {
+    if (!flags().may_write()) return pipe_->wait_for_writer(writers_gone_);
+    if (!flags().may_read()) return pipe_->wait_for_reader(readers_gone_);
+    return {};
   }
 
   u32 poll() override {
@@ -76,6 +83,7 @@ class PipeFile final : public File {
   void destroy_this() override { destroy_counted(this); }
 
   Ref<Pipe> pipe_;
+  u64 readers_gone_ = 0, writers_gone_ = 0;  // when this end was opened
 };
 
 }  // namespace
@@ -145,13 +153,21 @@ void Pipe::changed() {
   poll_queue_.notify();
 }
 
-void Pipe::add_reader() {
-  ring_.with([](Ring& ring) { ++ring.readers, ++ring.ever.readers; });
+u64 Pipe::add_reader() {
+  const u64 gone = ring_.with([](Ring& ring) {
+    ++ring.readers, ++ring.readers_ever;
+    return ring.writers_ever - ring.writers;
+  });
   changed();
+  return gone;
 }
-void Pipe::add_writer() {
-  ring_.with([](Ring& ring) { ++ring.writers, ++ring.ever.writers; });
+u64 Pipe::add_writer() {
+  const u64 gone = ring_.with([](Ring& ring) {
+    ++ring.writers, ++ring.writers_ever;
+    return ring.readers_ever - ring.readers;
+  });
   changed();
+  return gone;
 }
 void Pipe::drop_reader() {
   ring_.with([](Ring& ring) { --ring.readers; });
@@ -273,7 +289,7 @@ Result<u64> Pipe::resize(u64 bytes) {
 u32 Pipe::poll_reader() {
   return ring_.with([](const Ring& ring) {
     return (ring.used() != 0 ? PollEvents::kReadable : 0) |
-           (ring.writers == 0 && ring.ever.writers != 0 ? PollEvents::kHangUp : 0);
+           (ring.writers == 0 && ring.writers_ever != 0 ? PollEvents::kHangUp : 0);
   });
 }
 u32 Pipe::poll_writer() {
@@ -283,21 +299,13 @@ u32 Pipe::poll_writer() {
   });
 }
 
-Pipe::Openings Pipe::openings() {
-  return ring_.with([](const Ring& ring) { return ring.ever; });
-}
-
-Result<void> Pipe::wait_for_writer(const Openings& before) {
-  const auto came = [&](const Ring& ring) {
-    return ring.writers != 0 || ring.ever.writers != before.writers;
-  };
+Result<void> Pipe::wait_for_writer(u64 gone) {
+  const auto came = [gone](const Ring& ring) { return ring.writers_ever != gone; };
   return opened_.wait(ring_, came, {.interruptible = true});
 }
 
-Result<void> Pipe::wait_for_reader(const Openings& before) {
-  const auto came = [&](const Ring& ring) {
-    return ring.readers != 0 || ring.ever.readers != before.readers;
-  };
+Result<void> Pipe::wait_for_reader(u64 gone) {
+  const auto came = [gone](const Ring& ring) { return ring.readers_ever != gone; };
   return opened_.wait(ring_, came, {.interruptible = true});
 }
 
@@ -317,13 +325,10 @@ Result<PipeEnds> make_pipe(OpenFlags flags, FileClock clock) {
 Result<Ref<File>> open_fifo(const Ref<Pipe>& pipe, Ref<Inode> inode, OpenFlags flags) {
   const bool waits = !flags.has(OpenFlags::kNonblock);
   if (!waits && !flags.may_read() && !pipe->has_reader()) return Error{Errc::no_device};
-  // The other end may come and go while this one is being made.
-  const Pipe::Openings before = pipe->openings();
   // From here on the other end sees this one, and need not wait for it.
-  const Ref<File> file(TRY(make_counted<PipeFile>(std::move(inode), flags, pipe)));
-  if (waits && flags.may_read() && !flags.may_write()) TRY(pipe->wait_for_writer(before));
-  if (waits && flags.may_write() && !flags.may_read()) TRY(pipe->wait_for_reader(before));
-  return file;
+  const Ref<PipeFile> file(TRY(make_counted<PipeFile>(std::move(inode), flags, pipe)));
+  if (waits) TRY(file->wait_for_other_end());
+  return Ref<File>(file);
 }
 
 }  // namespace meridian

@@ -18,8 +18,9 @@ class Pipe : public RefCounted {
   static void destroy(Pipe* pipe);
 
   /// Whoever holds an end. The last writer to go ends the stream, the last reader breaks it.
-  void add_reader();
-  void add_writer();
+  /// add_...() returns how many of the other end have come and gone by then.
+  u64 add_reader();
+  u64 add_writer();
   void drop_reader();
   void drop_writer();
 
@@ -41,14 +42,10 @@ class Pipe : public RefCounted {
   u32 poll_writer();
   PollQueue& poll_queue() { return poll_queue_; }
 
-  /// How a named pipe is opened: until somebody has the other end, or has had it since openings()
-  /// was asked. Errc::interrupted.
-  struct Openings {
-    u64 readers = 0, writers = 0;
-  };
-  Openings openings();
-  Result<void> wait_for_writer(const Openings& before);
-  Result<void> wait_for_reader(const Openings& before);
+  /// How a named pipe is opened: until more than so many have had the other end, be it for a
+  /// moment. Errc::interrupted.
+  Result<void> wait_for_writer(u64 gone);
+  Result<void> wait_for_reader(u64 gone);
   bool has_reader();
 
  private:
@@ -68,7 +65,7 @@ class Pipe : public RefCounted {
     u64 pages = 0;
     u64 written = 0, taken = 0;
     u32 readers = 0, writers = 0;
-    Openings ever;
+    u64 readers_ever = 0, writers_ever = 0;
   };
 
   Pipe() = default;
