@@ -31,7 +31,7 @@ Result<void*> kmap_highmem(Frame frame);
 
 /// An address for `frame` until kunmap(). A frame that is mapped already has the one address for
 /// all; each call wants its own kunmap(). Errc::out_of_slots if every slot is in use by somebody:
-/// it does not wait, since there is no scheduler yet that could wake it.
+/// it never waits.
 inline Result<void*> kmap(Frame frame) {
   const Result<VirtAddr> linear = linear_map.to_virt(frame.address());
   if (linear.has_value()) [[likely]]

@@ -19,18 +19,6 @@
 
 namespace meridian::arch {
 
-/// FP and SIMD registers.
-struct alignas(16) FpState {
-  std::array<std::array<u64, 2>, 32> v{};
-  u32 fpsr = 0, fpcr = 0;
-};
-
-/// The registers that a program sees.
-struct UserRegisters {
-  std::array<u64, 31> x{};
-  u64 sp = 0, pc = 0, pstate = 0;
-};
-
 /// stack_t: the stack for handlers, as sigaltstack(2) set it.
 struct SignalStack {
   static constexpr u32 kOnStack = 1, kDisable = 2;
