@@ -53,9 +53,12 @@ struct BootInfo {
 /// A system call from EL0: the Linux number in x8, arguments in x0 to x5; the result goes to x0.
 void handle_syscall(arch::TrapFrame& frame);
 
-/// Anything else that a program did. Returns if the program shall go on, else leaves it
-/// (arch::leave_user).
+/// Anything else that a program did. Does not return if that ends it.
 void handle_user_fault(arch::TrapFrame& frame, const arch::Fault& fault);
+
+/// An interrupt came while a program ran, which goes on with `frame`; interrupts are masked when it
+/// returns, too. It may not return: a signal may end the program.
+void before_user(arch::TrapFrame& frame);
 
 /// A copy to or from a program failed. True if there is memory at the address now, and the access
 /// shall be tried again.

@@ -50,7 +50,23 @@ void Console::receive() {
     keys.held = true;
     device_->hold_input();
   });
-  typed_.wake_one();
+  if (sink_.load(std::memory_order_acquire) != nullptr)
+    drain();
+  else
+    typed_.wake_one();
+}
+
+void Console::send_keys_to(KeySink* sink) {
+  sink_.store(sink, std::memory_order_release);
+  if (sink != nullptr) drain();
+}
+
+/// The sink may echo, so it is called without the keys' lock. (Two CPUs that drain at once may swap
+/// two keys; only one of them has the device's interrupt.)
+void Console::drain() {
+  KeySink* const sink = sink_.load(std::memory_order_acquire);
+  for (char c; sink != nullptr && keys_.with([&](Keys& keys) { return take(keys, c); });)
+    sink->take(static_cast<u8>(c));
 }
 
 Result<void> Console::use_receive_interrupt(u32 intid) {

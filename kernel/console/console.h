@@ -33,6 +33,16 @@ class ConsoleDevice {
   ~ConsoleDevice() = default;
 };
 
+/// Who takes keys as they come, instead of read().
+class KeySink {
+ public:
+  /// Any context.
+  virtual void take(u8 key) = 0;
+
+ protected:
+  ~KeySink() = default;
+};
+
 class Console final : public Writer {
  public:
   constexpr Console() = default;
@@ -51,6 +61,9 @@ class Console final : public Writer {
   void receive();
   /// Interrupt `intid` delivers input from now on; on an error input stays polled.
   Result<void> use_receive_interrupt(u32 intid);
+
+  /// Keys go to `sink` from now on, those that nobody has read yet first; nullptr: to read() again.
+  void send_keys_to(KeySink* sink);
 
   /// The next key; the thread sleeps until there is one.
   char read();
@@ -78,9 +91,11 @@ class Console final : public Writer {
     u32 count() const { return produced - consumed; }
   };
   bool take(Keys& keys, char& c);
+  void drain();
 
   Locked<Keys> keys_;
   WaitQueue typed_;
+  std::atomic<KeySink*> sink_{nullptr};
 };
 
 /// The machine's one console.

@@ -82,6 +82,12 @@ class LineDiscipline {
   usize read(std::span<std::byte> to);
   /// Bytes that can be read.
   usize available() const;
+  /// As at the start.
+  void reset() {
+    flush();
+    termios_ = Termios();
+    literal_ = false;
+  }
   /// Forgets all that was typed and not read.
   void flush() { first_ = end_ = editing_ = 0, lines_ = 0; }
 

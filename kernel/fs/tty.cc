@@ -63,6 +63,25 @@ constinit Tty the_console_tty(console_output);
 
 }  // namespace
 
+void Tty::begin_session(u32 session) {
+  state_.with([session](State& state) {
+    state.session = state.group = session;
+    state.line.reset();
+  });
+}
+
+void Tty::end_session(u32 session) {
+  constexpr u8 kHangUp = 1, kContinue = 18;
+  const u32 group = state_.with([session](State& state) {
+    if (state.session != session) return 0u;
+    state.session = 0;
+    return std::exchange(state.group, 0u);
+  });
+  if (group == 0 || jobs_ == nullptr) return;
+  jobs_->signal_group(group, kHangUp);
+  jobs_->signal_group(group, kContinue);
+}
+
 void Tty::receive(u8 key) {
   struct Outcome {
     std::optional<LineDiscipline::KeySignal> signal;

@@ -32,6 +32,12 @@ class Tty {
   /// Whom keys like ^C are for. Nobody hears them until this is called.
   void use_jobs(TtyJobs& jobs) { jobs_ = &jobs; }
 
+  /// The terminal is session `session`'s, and in its foreground the group of that number. What was
+  /// typed before is forgotten.
+  void begin_session(u32 session);
+  /// It is nobody's again, if it was that session's; its foreground group hears SIGHUP.
+  void end_session(u32 session);
+
   /// A key has come. Any context.
   void receive(u8 key);
 

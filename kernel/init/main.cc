@@ -46,6 +46,7 @@ void kernel_main(const BootInfo& boot) {
   start_devices(system);
   start_cpus(system);
   find_initramfs(system);
+  start_processes();
   log_time();
   run_requests();
   run_console_shell();

@@ -26,6 +26,8 @@ void start_devices(System& system);
 void start_cpus(System& system);
 /// system.initramfs is what the loader put beside us.
 void find_initramfs(System& system);
+/// Programs can be run, and the terminal knows whom its keys are for.
+void start_processes();
 
 /// One line of what is mapped where: log_mapping("uart", pa, va, "PL011 rw-").
 template <typename... Args>

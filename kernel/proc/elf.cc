@@ -126,15 +126,16 @@ UserRange ElfImage::span() const {
 /// Builds an ElfImage from the top of the file down, and remembers the first problem.
 class ElfImage::Reader {
  public:
-  Reader(std::span<const std::byte> file, Limits limits, ElfImage& into, ElfProblem& problem)
-      : image(into), file_(file), limits_(limits), problem_(problem) {}
+  Reader(std::span<const std::byte> head, u64 size, Limits limits, ElfImage& into,
+         ElfProblem& problem)
+      : image(into), head_(head), size_(size), limits_(limits), problem_(problem) {}
 
   Result<void> read() {
     problem_ = ElfProblem::none;
     TRY(read_file_header());
     for (u16 i = 0; i < header_.program_header_count; ++i) {
       const u64 at = header_.program_headers + u64{i} * sizeof(ProgramHeader);
-      TRY(read_program_header(read_at<ProgramHeader>(file_, at), at));
+      TRY(read_program_header(read_at<ProgramHeader>(head_, at), at));
     }
     return check_whole();
   }
@@ -153,17 +154,18 @@ class ElfImage::Reader {
   Result<void> check_whole();
   UserAddr bias() const { return image.relocatable_ ? limits_.lowest : UserAddr(0); }
 
-  std::span<const std::byte> file_;
+  std::span<const std::byte> head_;
+  u64 size_;
   Limits limits_;
   ElfProblem& problem_;
   FileHeader header_{};
 };
 
 Result<void> ElfImage::Reader::read_file_header() {
-  if (file_.size() < sizeof kIdent) return refuse(ElfProblem::too_short, file_.size());
-  if (std::memcmp(file_.data(), kIdent, sizeof kIdent) != 0) return refuse(ElfProblem::not_elf, 0);
-  if (file_.size() < sizeof header_) return refuse(ElfProblem::too_short, file_.size());
-  header_ = read_at<FileHeader>(file_, 0);
+  if (head_.size() < sizeof kIdent) return refuse(ElfProblem::too_short, head_.size());
+  if (std::memcmp(head_.data(), kIdent, sizeof kIdent) != 0) return refuse(ElfProblem::not_elf, 0);
+  if (head_.size() < sizeof header_) return refuse(ElfProblem::too_short, head_.size());
+  header_ = read_at<FileHeader>(head_, 0);
   if (header_.ident[4] != kClass64 || header_.ident[5] != kLittleEndian ||
       header_.ident[6] != kCurrentVersion || header_.version != kCurrentVersion)
     return refuse(ElfProblem::wrong_class, offsetof(FileHeader, ident) + 4);
@@ -177,7 +179,7 @@ Result<void> ElfImage::Reader::read_file_header() {
     return refuse(ElfProblem::bad_header, offsetof(FileHeader, program_header_size));
 
   const u64 table_size = u64{header_.program_header_count} * sizeof(ProgramHeader);
-  if (header_.program_headers > file_.size() || table_size > file_.size() - header_.program_headers)
+  if (header_.program_headers > head_.size() || table_size > head_.size() - header_.program_headers)
     return refuse(ElfProblem::bad_table, offsetof(FileHeader, program_headers));
   image.relocatable_ = header_.type == kTypeDynamic;
   image.entry_ = UserAddr(header_.entry);
@@ -201,8 +203,8 @@ Result<void> ElfImage::Reader::read_program_header(const ProgramHeader& header, 
 }
 
 Result<void> ElfImage::Reader::add_segment(const ProgramHeader& header, u64 at) {
-  if (header.file_size > header.memory_size || header.offset > file_.size() ||
-      header.file_size > file_.size() - header.offset)
+  if (header.file_size > header.memory_size || header.offset > size_ ||
+      header.file_size > size_ - header.offset)
     return refuse(ElfProblem::segment_in_file, at);
   if (header.alignment > 1 && !is_power_of_two(header.alignment))
     return refuse(ElfProblem::segment_alignment, at);
@@ -247,10 +249,10 @@ Result<void> ElfImage::Reader::check_whole() {
   return {};
 }
 
-Result<ElfImage> ElfImage::open(std::span<const std::byte> file, Limits limits,
+Result<ElfImage> ElfImage::open(std::span<const std::byte> head, u64 size, Limits limits,
                                 ElfProblem& problem) {
   Result<ElfImage> image{ElfImage()};  // read in place: two of them outgrow a frame
-  const Result<void> done = Reader(file, limits, image.value(), problem).read();
+  const Result<void> done = Reader(head, size, limits, image.value(), problem).read();
   if (!done.has_value()) image = done.error();
   return image;
 }

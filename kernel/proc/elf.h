@@ -59,13 +59,11 @@ class ElfImage {
     UserAddr lowest, end;
   };
 
+  /// Of a file of `size` bytes it gets to see `head`, where the program header table must lie.
   /// Errc::bad_format, truncated, unsupported or too_large with the offset of what is wrong;
   /// `problem` says it in words.
-  static Result<ElfImage> open(std::span<const std::byte> file, Limits limits, ElfProblem& problem);
-  static Result<ElfImage> open(std::span<const std::byte> file, Limits limits) {
-    ElfProblem ignored;
-    return open(file, limits, ignored);
-  }
+  static Result<ElfImage> open(std::span<const std::byte> head, u64 size, Limits limits,
+                               ElfProblem& problem);
 
   /// True if it may be loaded at any page: every address below is then relative to the load
   /// address.

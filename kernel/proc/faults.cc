@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// What happens when a program touches what is not there: it gets its page, or it is killed, with a
-/// report, for what it may not do.
+/// What happens when a program touches what is not there: it gets its page, or a signal for what it may
+/// not do.
+#include <arch/interrupts.h>
 #include <arch/trap.h>
 
-#include "kernel/console/console.h"
 #include "kernel/entry.h"
-#include "kernel/proc/program.h"
+#include "kernel/proc/signals.h"
 #include "mm/user/active_user_space.h"
 
 namespace meridian {
@@ -39,27 +39,27 @@ bool is_about_tables(const arch::Fault& fault) {
   UNREACHABLE();
 }
 
-/// True if the access can be tried again.
-bool resolve(const arch::Fault& fault) {
+FaultOutcome resolve(const arch::Fault& fault) {
   UserSpace* const space = active_user_space();
-  if (space == nullptr || !is_about_tables(fault)) return false;
-  const UserAddr va(fault.address().value());
-  return space->resolve(va, access_of(fault)) == FaultOutcome::resolved;
+  if (space == nullptr || !is_about_tables(fault)) return FaultOutcome::not_mapped;
+  return space->resolve(UserAddr(fault.address().value()), access_of(fault));
 }
 
 }  // namespace
 
 void handle_user_fault(arch::TrapFrame& frame, const arch::Fault& fault) {
-  if (resolve(fault)) return;
-  Program* program = current_program();
-  CHECK(program != nullptr);
-  if (program->on_fault() == Program::OnFault::report) {
-    print(console(), "{}: {}\n", program->name(), fault);
-    arch::report_fault(console(), frame, fault);
+  arch::unmask_interrupts();
+  const FaultOutcome outcome = resolve(fault);
+  if (outcome != FaultOutcome::resolved) {
+    Process& me = Process::current();
+    force_signal(me, signal_of(fault, outcome), frame, fault);
   }
-  program->kill(fault);
+  arch::mask_interrupts();
+  before_user(frame);
 }
 
-bool handle_kernel_fault(arch::TrapFrame&, const arch::Fault& fault) { return resolve(fault); }
+bool handle_kernel_fault(arch::TrapFrame&, const arch::Fault& fault) {
+  return resolve(fault) == FaultOutcome::resolved;
+}
 
 }  // namespace meridian

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/proc/initial_stack.h"
 
+#include <cstring>
+
 #include "kernel/lib/bits.h"
 
 namespace meridian {
@@ -36,11 +38,11 @@ enum class Aux : u64 {
 constexpr u64 kHardware = 0b11;
 constexpr u64 kClockTicks = 100;
 
-/// Writes texts from the top of the stack down, then words from some place up.
+/// Writes down from the top of the stack.
 class StackWriter {
  public:
-  StackWriter(UserSpace& space, UserRange stack)
-      : space_(space), lowest_(stack.end() - stack.size() / 4), at_(stack.end()) {}
+  StackWriter(UserSpace& space, UserRange stack, u64 most)
+      : space_(space), lowest_(stack.end() - most), at_(stack.end()) {}
 
   UserAddr at() const { return at_; }
   void align(u64 alignment) { at_ = at_.align_down(alignment); }
@@ -51,27 +53,15 @@ class StackWriter {
     at_ = at_ - bytes;
     return {};
   }
-  /// The text with a NUL behind it.
-  Result<UserAddr> push(std::string_view text) {
-    TRY(reserve(text.size() + 1));
-    TRY(space_.write(at_, std::as_bytes(std::span(text))));
-    return at_;
-  }
   Result<UserAddr> push_bytes(std::span<const std::byte> bytes) {
     TRY(reserve(bytes.size()));
     TRY(space_.write(at_, bytes));
     return at_;
   }
-
-  /// The next word, from where reserve() left off upwards.
-  Result<void> word(u64 value) {
-    TRY(space_.write(at_, std::as_bytes(std::span(&value, 1))));
-    at_ = at_ + sizeof value;
-    return {};
-  }
-  Result<void> aux(Aux key, u64 value) {
-    TRY(word(static_cast<u64>(key)));
-    return word(value);
+  /// The text with a NUL behind it.
+  Result<UserAddr> push(std::string_view text) {
+    TRY(reserve(1));  // the page is new: it is zero
+    return push_bytes(std::as_bytes(std::span(text)));
   }
 
  private:
@@ -79,18 +69,47 @@ class StackWriter {
   UserAddr lowest_, at_;
 };
 
-struct Texts {
-  UserAddr name, platform, random;
+/// Words from an address upwards, some at a time.
+class WordWriter {
+ public:
+  WordWriter(UserSpace& space, UserAddr at) : space_(space), at_(at) {}
+
+  Result<void> word(u64 value) {
+    words_[count_++] = value;
+    return count_ == words_.size() ? flush() : Result<void>{};
+  }
+  Result<void> aux(Aux key, u64 value) {
+    TRY(word(static_cast<u64>(key)));
+    return word(value);
+  }
+  Result<void> flush() {
+    TRY(space_.write(at_, std::as_bytes(std::span(words_).first(count_))));
+    at_ = at_ + count_ * sizeof(u64);
+    count_ = 0;
+    return {};
+  }
+  /// Where the next word goes.
+  UserAddr at() const { return at_ + count_ * sizeof(u64); }
+
+ private:
+  UserSpace& space_;
+  UserAddr at_;
+  std::array<u64, 64> words_;
+  usize count_ = 0;
 };
 
-Result<void> write_aux_vector(StackWriter& out, const StartInfo& info, const Texts& texts) {
+struct Texts {
+  UserAddr name, strings, platform, random;
+};
+
+Result<void> write_aux_vector(WordWriter& out, const StartInfo& info, const Texts& texts) {
   TRY(out.aux(Aux::hardware, kHardware));
   TRY(out.aux(Aux::page_size, kPageSize));
   TRY(out.aux(Aux::clock_ticks, kClockTicks));
   TRY(out.aux(Aux::program_headers, info.headers.value()));
   TRY(out.aux(Aux::program_header_size, ElfImage::kHeaderSize));
   TRY(out.aux(Aux::program_header_count, info.header_count));
-  TRY(out.aux(Aux::interpreter_base, 0));
+  TRY(out.aux(Aux::interpreter_base, info.interpreter.value()));
   TRY(out.aux(Aux::flags, 0));
   TRY(out.aux(Aux::entry, info.entry.value()));
   for (const Aux id : {Aux::user, Aux::effective_user, Aux::group, Aux::effective_group})
@@ -104,40 +123,50 @@ Result<void> write_aux_vector(StackWriter& out, const StartInfo& info, const Tex
 }
 constexpr u64 kAuxWords = 2 * 19;
 
-/// argv[1] and on lie behind each other; their addresses follow from where the first one is.
-Result<void> write_arguments(StackWriter& out, const StartInfo& info, UserAddr name,
-                             UserAddr first) {
-  TRY(out.word(1 + info.arguments.size()));
-  TRY(out.word(name.value()));
-  for (const std::string_view argument : info.arguments) {
-    TRY(out.word(first.value()));
-    first = first + (argument.size() + 1);
+/// Pointers to `count` texts, of which `text` begins with the first, and a null pointer. Moves `text`
+/// and `address`, where the program sees it, behind them.
+Result<void> write_pointers(WordWriter& out, u32 count, const char*& text, UserAddr& address) {
+  for (u32 i = 0; i < count; ++i) {
+    TRY(out.word(address.value()));
+    const usize size = std::strlen(text) + 1;
+    text += size;
+    address = address + size;
   }
-  TRY(out.word(0));    // the end of argv
-  return out.word(0);  // of the environment: it is empty
+  return out.word(0);
 }
 
 }  // namespace
 
-Result<UserAddr> build_initial_stack(UserSpace& space, UserRange stack, const StartInfo& info) {
-  StackWriter out(space, stack);
+Result<InitialStack> build_initial_stack(UserSpace& space, UserRange stack, u64 most,
+                                         const StartInfo& info) {
+  const ExecStrings& strings = info.strings;
+  StackWriter out(space, stack, most);
   TRY(out.reserve(sizeof(u64)));  // a null word above it all, as on Linux
   Texts texts;
   texts.name = TRY(out.push(info.name));
-  for (usize i = info.arguments.size(); i != 0; --i) TRY(out.push(info.arguments[i - 1]));
-  const UserAddr first_argument = out.at();
+  texts.strings = TRY(out.push_bytes(std::as_bytes(strings.text())));
   texts.platform = TRY(out.push(kPlatform));
   texts.random = TRY(out.push_bytes(std::as_bytes(std::span(info.random))));
 
-  // argc, argv[0], the arguments, two ends.
-  const u64 words = 4 + info.arguments.size() + kAuxWords;
+  // argc, arguments and environment with their ends.
+  const u64 words = 3 + u64{strings.arguments()} + strings.variables() + kAuxWords;
   out.align(kStackAlignment);
   TRY(out.reserve(align_up(words * sizeof(u64), kStackAlignment)));
-  const UserAddr stack_pointer = out.at();
-  TRY(write_arguments(out, info, texts.name, first_argument));
-  TRY(write_aux_vector(out, info, texts));
-  CHECK(out.at() - stack_pointer == words * sizeof(u64));
-  return stack_pointer;
+
+  InitialStack result{.pointer = out.at(), .arguments = {}, .environment = {}, .aux = {}};
+  WordWriter vectors(space, out.at());
+  const char* text = strings.text().data();
+  UserAddr address = texts.strings;
+  TRY(vectors.word(strings.arguments()));
+  TRY(write_pointers(vectors, strings.arguments(), text, address));
+  result.arguments = UserRange::between(texts.strings, address);
+  TRY(write_pointers(vectors, strings.variables(), text, address));
+  result.environment = UserRange::between(result.arguments.end(), address);
+  result.aux = UserRange(vectors.at(), kAuxWords * sizeof(u64));
+  TRY(write_aux_vector(vectors, info, texts));
+  TRY(vectors.flush());
+  CHECK(vectors.at() - result.pointer == words * sizeof(u64));
+  return result;
 }
 
 }  // namespace meridian

@@ -54,6 +54,7 @@ class alignas(64) CpuQueue {
   // With the lock held.
   WakeReason put_to_sleep(const WaitOptions& options);
   void rouse(Thread& thread, WakeReason reason);
+  void interrupt(Thread& thread);
   void add(Thread& thread);
   void end_running();
   void let_others_run();
@@ -231,6 +232,14 @@ void CpuQueue::rouse(Thread& thread, WakeReason reason) {
   }
 }
 
+/// One that runs looks at its flag before it goes back to EL0; if it is there already, an interrupt
+/// makes it look again.
+void CpuQueue::interrupt(Thread& thread) {
+  if (thread.state_ == ThreadState::running && this != &mine())
+    return arch::send_ipi(arch::kRescheduleIpi, index());
+  rouse(thread, WakeReason::interrupted);
+}
+
 /// Takes over the lock, as run_next().
 WakeReason CpuQueue::put_to_sleep(const WaitOptions& options) {
   Thread& me = *running_;
@@ -388,34 +397,43 @@ void Thread::wake() { rouse(WakeReason::woken); }
 void Thread::interrupt() {
   const arch::IrqGuard irq;
   CpuQueue& queue = CpuQueue::lock_for(*this);
-  interrupted_ = true;
-  queue.rouse(*this, WakeReason::interrupted);
+  std::atomic_ref(interrupted_).store(true, std::memory_order_release);
+  queue.interrupt(*this);
   queue.unlock();
 }
 
 void Thread::forget_interrupt() {
   const arch::IrqGuard irq;
   CpuQueue& queue = CpuQueue::lock_for(*this);
-  interrupted_ = false;
+  std::atomic_ref(interrupted_).store(false, std::memory_order_relaxed);
   queue.unlock();
 }
 
 Sleeper& current_sleeper() { return current_thread(); }
 
-Result<Ref<Thread>> start_thread(std::string_view name, void (*function)(void*), void* argument,
-                                 const ThreadOptions& options) {
-  Ref<Thread> thread = TRY(CpuQueue::make_thread(name, options.cpu, function, argument));
-  list_thread(*thread);
-  thread->add_ref();  // the scheduler's, until finish()
+Result<Ref<Thread>> make_thread(std::string_view name, void (*function)(void*), void* argument,
+                                const ThreadOptions& options) {
+  return CpuQueue::make_thread(name, options.cpu, function, argument);
+}
+
+void run_thread(Thread& thread) {
+  list_thread(thread);
+  thread.add_ref();  // the scheduler's, until finish()
   const arch::IrqGuard irq;
   const u32 idle = idle_cpus.load();
-  if (!thread->is_bound())
-    thread->cpu = idle != 0 ? static_cast<u64>(std::countr_zero(idle)) : arch::cpu_index();
-  CpuQueue& queue = CpuQueue::of(thread->cpu);
+  if (!thread.is_bound())
+    thread.cpu = idle != 0 ? static_cast<u64>(std::countr_zero(idle)) : arch::cpu_index();
+  CpuQueue& queue = CpuQueue::of(thread.cpu);
   CHECK(queue.is_started());
   queue.lock();
-  queue.add(*thread);
+  queue.add(thread);
   queue.unlock();
+}
+
+Result<Ref<Thread>> start_thread(std::string_view name, void (*function)(void*), void* argument,
+                                 const ThreadOptions& options) {
+  Ref<Thread> thread = TRY(make_thread(name, function, argument, options));
+  run_thread(*thread);
   return thread;
 }
 

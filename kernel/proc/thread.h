@@ -7,6 +7,7 @@
 
 #include <arch/context.h>
 
+#include <atomic>
 #include <optional>
 #include <string_view>
 
@@ -18,7 +19,7 @@
 
 namespace meridian {
 
-class Program;
+class Process;
 class CpuQueue;
 
 enum class ThreadState : u8 { running, ready, sleeping, ended };
@@ -35,9 +36,14 @@ class Thread final : public Sleeper, public arch::ThreadContext, public RefCount
   WakeReason sleep(const WaitOptions& options) override;
   void wake() override;
 
-  /// Ends interruptible sleeps, the present one and those to come, until forget_interrupt().
+  /// Ends interruptible sleeps, the present one and those to come, until forget_interrupt(); and if
+  /// the thread is at EL0 on another CPU, brings it into the kernel.
   void interrupt();
   void forget_interrupt();
+  /// Has interrupt() been called since? The thread itself asks, before it goes back to EL0.
+  bool is_interrupted() const {
+    return std::atomic_ref(interrupted_).load(std::memory_order_acquire);
+  }
 
   /// Waits until it has ended.
   void join() {
@@ -48,7 +54,7 @@ class Thread final : public Sleeper, public arch::ThreadContext, public RefCount
   std::string_view name() const { return name_; }
   bool is_bound() const { return bound_to_ != kAnyCpu; }
 
-  Program* program = nullptr;  // that runs in it
+  Process* process = nullptr;  // whose thread it is; null for the kernel's own
 
   /// The last reference is gone.
   static void destroy(Thread* thread);
@@ -69,7 +75,8 @@ class Thread final : public Sleeper, public arch::ThreadContext, public RefCount
   // What follows is for whoever holds the lock of the queue of the CPU in `cpu`.
   ThreadState state_ = ThreadState::running;
   WakeReason reason_ = WakeReason::woken;
-  bool permit_ = false, interrupted_ = false, interruptible_ = false;
+  bool permit_ = false, interruptible_ = false;
+  mutable bool interrupted_ = false;  // read without the lock, too
   u64 deadline_ = 0;
   u64 run_time_ = 0;  // in ticks, without the present run
   ListHook<Thread> ready_hook_, timer_hook_;
@@ -91,6 +98,10 @@ struct ThreadOptions {
 /// The name is cut at 16 characters. Errc::out_of_frames, out_of_address_space.
 Result<Ref<Thread>> start_thread(std::string_view name, void (*function)(void*), void* argument,
                                  const ThreadOptions& options = {});
+/// The same in two steps: one that nobody runs yet, and its start.
+Result<Ref<Thread>> make_thread(std::string_view name, void (*function)(void*), void* argument,
+                                const ThreadOptions& options = {});
+void run_thread(Thread& thread);
 /// Ends the calling thread. No object on its stack may still need its destructor.
 [[noreturn]] void exit_thread();
 /// Lets the other threads of this CPU run first.

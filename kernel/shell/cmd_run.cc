@@ -5,7 +5,7 @@
 #include "kernel/fs/cpio.h"
 #include "kernel/init/system.h"
 #include "kernel/lib/quoted.h"
-#include "kernel/proc/program.h"
+#include "kernel/proc/run_program.h"
 #include "kernel/shell/command.h"
 #include "kernel/syscall/syscall.h"
 
@@ -14,43 +14,49 @@ namespace {
 
 constexpr usize kMostArguments = 16;
 
-/// The program's file; a name without '/' is looked for in /bin. Says why there is none.
-Result<std::span<const std::byte>> find_program(Writer& out, std::string_view name) {
+/// Why there is no such program, in one line.
+Error say_why_missing(Writer& out, std::string_view path) {
   const std::span<const std::byte> archive = the_system().initramfs;
+  const Error missing{Errc::failed, 127};
   if (archive.empty()) {
     out.write("run: there is no initramfs (QEMU: -initrd FILE)\n");
-    return Error{Errc::failed, 127};
+    return missing;
   }
-  BufferWriter<256> path;
-  print(path, "{}{}", name.find('/') == std::string_view::npos ? "/bin/" : "", name);
-  const Result<CpioEntry> entry = find_in_cpio(archive, path.text());
-  if (entry.has_value() && entry.value().is_file()) return entry.value().data;
+  const Result<CpioEntry> entry = find_in_cpio(archive, path);
   if (entry.has_value() || entry.error().code == Errc::not_found)
-    print(out, "run: no program {} in the initramfs\n", Quoted{path.text()});
+    print(out, "run: no program {} in the initramfs\n", Quoted{path});
   else
     print(out, "run: the initramfs is {}: {} at byte {}\n", name_of(archive_kind(archive)),
           name_of(entry.error().code), entry.error().about);
-  return Error{Errc::failed, 127};
+  return missing;
 }
 
-Error say_why_not(Writer& out, const Program& program, std::string_view name, Error error) {
-  if (program.problem() != ElfProblem::none)
-    print(out, "run: {} cannot run: {} (at byte {})\n", Quoted{name}, text_of(program.problem()),
+Error say_why_not(Writer& out, std::string_view name, std::string_view path, Error error,
+                  ElfProblem problem) {
+  const bool is_missing = error.code == Errc::not_found || error.code == Errc::not_a_directory ||
+                          error.code == Errc::no_access;
+  if (is_missing) return say_why_missing(out, path);
+  if (problem != ElfProblem::none)
+    print(out, "run: {} cannot run: {} (at byte {})\n", Quoted{name}, text_of(problem),
           error.about);
   else
     print(out, "run: {} cannot run: {}\n", Quoted{name}, name_of(error.code));
   return {Errc::failed, 126};
 }
 
-Result<void> say_how_it_ended(Writer& out, std::string_view name, const ProgramEnd& end) {
-  if (end.how == ProgramEnd::How::killed)
-    print(out, "{} was killed ({}): {}\n", name, name_of_signal(static_cast<Signal>(end.status)), end.fault);
-  else
+Result<void> say_how_it_ended(Writer& out, std::string_view name, const ProcessEnd& end) {
+  const Signal signal = static_cast<Signal>(end.status);
+  if (end.how == ProcessEnd::How::exited)
     print(out, "{} exited with status {}\n", name, end.status);
+  else if (end.fault.esr != 0)
+    print(out, "{} was killed ({}): {}\n", name, name_of_signal(signal), end.fault);
+  else
+    print(out, "{} was killed ({})\n", name, name_of_signal(signal));
   if (end.exit_status() == 0) return {};
   return Error{Errc::failed, static_cast<u64>(end.exit_status())};
 }
 
+/// A name without '/' is looked for in /bin.
 Result<void> cmd_run(Writer& out, Args& args) {
   const std::string_view name = TRY(args.word("PROGRAM"));
   std::array<std::string_view, kMostArguments> words;
@@ -60,11 +66,15 @@ Result<void> cmd_run(Writer& out, Args& args) {
     if (count == words.size()) return args.refuse("is one argument too many: 16 is the most");
     words[count++] = word;
   }
-  const std::span<const std::byte> file = TRY(find_program(out, name));
-  Program program;
-  const Result<void> loaded = program.load(file, name, std::span(words).first(count));
-  if (!loaded.has_value()) return say_why_not(out, program, name, loaded.error());
-  return say_how_it_ended(out, name, program.run());
+  BufferWriter<256> path;
+  print(path, "{}{}", name.find('/') == std::string_view::npos ? "/bin/" : "", name);
+  constexpr std::string_view kEnvironment[] = {"HOME=/", "PATH=/bin", "TERM=vt100"};
+  ElfProblem problem;
+  const Result<ProcessEnd> end = run_program(
+      path.text(), {.arguments = std::span(words).first(count), .environment = kEnvironment},
+      problem);
+  if (!end.has_value()) return say_why_not(out, name, path.text(), end.error(), problem);
+  return say_how_it_ended(out, name, end.value());
 }
 SHELL_COMMAND("run", "run PROGRAM [ARGUMENT...]", "run a program from the initramfs", cmd_run,
               CommandGroup::programs);

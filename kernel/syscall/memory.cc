@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// A program's memory: from Linux's numbers to the space's own words.
-#include "kernel/syscall/calls.h"
+#include "kernel/syscall/memory.h"
 
 namespace meridian {
 namespace {

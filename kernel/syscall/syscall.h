@@ -5,19 +5,32 @@
 #include <array>
 #include <string_view>
 
-#include "kernel/proc/program.h"
+#include "kernel/proc/process.h"
+#include "kernel/proc/signals.h"
 #include "kernel/syscall/errno.h"
 
 namespace meridian {
 
-/// One call: who calls, and x0 to x5 as they were.
+/// One call: who calls, x0 to x5 as they were, and the registers that the caller goes on with (x0
+/// apart, which gets the result).
 struct Syscall {
-  Program& caller;
+  Process& caller;
+  arch::TrapFrame& frame;
   std::array<u64, 6> x;
 
   UserAddr address(usize i) const { return UserAddr(x[i]); }
   /// Linux reads such an argument as an int.
   i32 integer(usize i) const { return static_cast<i32>(x[i]); }
+};
+
+/// A call that there is. Each family of calls has a header with a table of them.
+struct SyscallEntry {
+  using Restart = InterruptedCall::Restart;
+
+  u32 number;  // Linux's (include/uapi/asm-generic/unistd.h)
+  std::string_view name;
+  SyscallResult (*function)(const Syscall&);
+  Restart restart = Restart::with_handlers;  // if it ends with EINTR
 };
 
 /// Whoever wants to see each call as it comes in, before it is carried out; nullptr ends that. One

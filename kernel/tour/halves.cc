@@ -9,9 +9,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "kernel/fs/cpio.h"
 #include "kernel/init/system.h"
-#include "kernel/proc/program.h"
+#include "kernel/proc/run_program.h"
 #include "kernel/tour/tour.h"
 #include "mm/kernel/kernel_space.h"
 #include "mm/kernel/linear_map.h"
@@ -195,19 +194,17 @@ void bit_55(Evidence& e) {
   require_bit_55_decides(e, "low ", low, try_tag(low, arch::ProbeKind::user_load));
 }
 
-/// Runs /bin/attack HOW VA and requires that it was killed for a right it does not have. (Not
-/// inlined: a Program is large for one stack frame.)
-[[gnu::noinline]] void require_killed(Evidence& e, std::string_view how, VirtAddr va) {
-  const Result<CpioEntry> file = find_in_cpio(the_system().initramfs, "/bin/attack");
-  if (!e.require_value(file, "/bin/attack is in the initramfs")) return;
+/// Runs /bin/attack HOW VA and requires that it was killed for a right it does not have.
+void require_killed(Evidence& e, std::string_view how, VirtAddr va) {
   BufferWriter<32> address;
   print(address, "{}", va);
   const std::array<std::string_view, 2> arguments{how, address.text()};
-  Program program;
-  if (!program.load(file.value().data, "attack", arguments).has_value())
-    return void(e.require(false, "/bin/attack loads"));
-  const ProgramEnd end = program.run(Program::OnFault::be_silent);
-  const bool killed = end.how == ProgramEnd::How::killed;
+  ElfProblem problem;
+  const Result<ProcessEnd> ran = run_program(
+      "/bin/attack", {.arguments = arguments, .on_fault = Process::OnFault::be_silent}, problem);
+  if (!e.require_value(ran, "/bin/attack runs")) return;
+  const ProcessEnd& end = ran.value();
+  const bool killed = end.how == ProcessEnd::How::killed;
   BufferWriter<128> what;
   print(what, "EL0 {} at {}: ", how, va);
   if (killed)

@@ -36,6 +36,13 @@ ActiveUserSpace::~ActiveUserSpace() {
   arch::set_user_root(previous_root_);
 }
 
+void use_user_space(UserSpace* space) {
+  arch::IrqGuard guard;
+  if (space != nullptr) return switch_to(*space);
+  arch::current_context().user_space = nullptr;
+  arch::set_user_root(arch::empty_user_root());
+}
+
 void renew_user_half(arch::ThreadContext& next, unsigned cpu) {
   if (next.user_space != nullptr) next.ttbr0 = arch::ttbr0_of(root_on(*next.user_space, cpu));
 }

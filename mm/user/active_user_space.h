@@ -24,6 +24,10 @@ class [[nodiscard]] ActiveUserSpace {
 /// This thread's, or null.
 inline UserSpace* active_user_space() { return arch::current_context().user_space; }
 
+/// From now on the calling thread uses `space`, which lives until that changes again; null: none. (A
+/// process's own thread: exec and exit.)
+void use_user_space(UserSpace* space);
+
 /// `next` is about to run on CPU `cpu`, the caller's: its half gets a number that is valid now.
 /// Interrupts are masked.
 void renew_user_half(arch::ThreadContext& next, unsigned cpu);

@@ -26,6 +26,10 @@ Result<void> copy_from_user(std::span<std::byte> to, UserAddr from);
 /// Writes `from` to `to` on. Errc::fault as above.
 Result<void> copy_to_user(UserAddr to, std::span<const std::byte> from);
 
+/// Copies a text with its NUL, and nothing behind that; returns its length without it. Errc::fault;
+/// name_too_long if the first to.size() bytes hold no NUL.
+Result<usize> copy_string_from_user(std::span<char> to, UserAddr from);
+
 /// One object that is nothing but its bytes.
 template <typename T>
 requires std::is_trivially_copyable_v<T> Result<T> read_user(UserAddr from) {

@@ -157,6 +157,11 @@ Result<void> UserSpace::write(UserAddr to, std::span<const std::byte> bytes) {
   });
 }
 
+Result<void> UserSpace::clear(UserRange range) {
+  return access(range.start(), range.size(), UserAccess::write,
+                [](std::byte* page, u64, u64 size) { std::memset(page, 0, size); });
+}
+
 Result<void> UserSpace::read(UserAddr from, std::span<std::byte> bytes) {
   return access(from, bytes.size(), UserAccess::read, [&](std::byte* page, u64 done, u64 size) {
     std::memcpy(&bytes[done], page, size);

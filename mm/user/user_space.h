@@ -150,6 +150,8 @@ class UserSpace : public RefCounted {
   /// Errc::fault with the first address that could not be written.
   Result<void> write(UserAddr to, std::span<const std::byte> bytes);
   Result<void> read(UserAddr from, std::span<std::byte> bytes);
+  /// Writes zeros, as write().
+  Result<void> clear(UserRange range);
 
   SpaceStats stats();
   void set_limits(const SpaceLimits& limits);

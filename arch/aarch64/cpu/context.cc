@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <arch/context.h>
+#include <arch/paging.h>
 
 #include "arch/aarch64/boot/boot.h"
 #include "arch/aarch64/cpu/fp_trap.h"
@@ -51,6 +52,11 @@ void prepare_context(ThreadContext& context, VirtRange stack, void (*start)(void
             .x30 = reinterpret_cast<u64>(thread_start)};
   context.sp = reinterpret_cast<u64>(frame);
   context.ttbr0 = mmu_setup.empty_root;
+}
+
+UserRoot empty_user_root() {
+  const Ttbr ttbr(mmu_setup.empty_root);
+  return {ttbr.root(), ttbr.asid()};
 }
 
 void switch_context(ThreadContext& from, ThreadContext& to) {

@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * To EL0 and back, as a function call: enter_user_at returns when somebody calls leave_user_at. In
- * between, exceptions from EL0 use the kernel stack below enter_user_at's frame.
+ * To EL0: for good (go_to_user_at), or and back, as a function call: enter_user_at returns when somebody
+ * calls leave_user_at. In between, exceptions from EL0 use the kernel stack below enter_user_at's frame.
  */
 #include <generated/asm_offsets.h>
 
 #include "arch/aarch64/asm.h"
 
         .text
+
+/*
+ * go_to_user_at: to EL0 with every register from a frame, above which SP_EL1 stays.
+ *
+ * In        x0   the TrapFrame, on this kernel stack
+ */
+FUNCTION go_to_user_at
+        mov     sp, x0
+        b       return_to_el0
+END go_to_user_at
 
 /* What a function must keep, and the interrupt masks. */
 #define SAVED_SIZE      112

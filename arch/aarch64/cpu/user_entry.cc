@@ -9,27 +9,35 @@
 
 namespace meridian::arch {
 
-extern "C" void clear_fpsimd();
-
-namespace {
-
-void set_fp_trap(FpTrap trap) {
-  hw::write_cpacr_el1(FPEN::replace(hw::read_cpacr_el1(), trap));
-  hw::isb();  // before the next FP instruction
+extern "C" {
+void clear_fpsimd();
+void save_fpsimd(FpRegisters* registers);
+void load_fpsimd(const FpRegisters* registers);
+[[noreturn]] void go_to_user_at(TrapFrame* frame);
 }
 
-}  // namespace
+void open_to_user(ThreadContext& context) {
+  context.cpacr = FPEN::replace(hw::read_cpacr_el1(), FpTrap::none);
+}
 
-u64 enter_user(UserContext& context) {
-  using DAIF = Field<9, 6>;
-  CHECK(context.frame.from_user() && DAIF::decode(context.frame.spsr) == 0);
-  set_fp_trap(FpTrap::none);
+void copy_user_registers(ThreadContext& context) {
+  context.tpidr_el0 = hw::read_tpidr_el0();
+  context.cpacr = hw::read_cpacr_el1();
+  save_fpsimd(&context.fp);
+}
+
+void clear_user_registers() {
+  hw::write_tpidr_el0(0);
   clear_fpsimd();
-  const u64 end = enter_user_at(&context);
-  set_fp_trap(FpTrap::both_levels);
-  return end;
 }
 
-void leave_user(UserContext& context, u64 end) { leave_user_at(&context, end); }
+void read_fp_registers(FpRegisters& registers) { save_fpsimd(&registers); }
+void write_fp_registers(const FpRegisters& registers) { load_fpsimd(&registers); }
+
+void go_to_user(TrapFrame& frame) {
+  using DAIF = Field<9, 6>;
+  CHECK(frame.from_user() && DAIF::decode(frame.spsr) == 0);
+  go_to_user_at(&frame);
+}
 
 }  // namespace meridian::arch

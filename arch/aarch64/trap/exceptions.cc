@@ -56,9 +56,10 @@ extern const char trap_vectors[] [[gnu::visibility("hidden")]];
 
 void trap_syscall(TrapFrame* frame) { handle_syscall(*frame); }
 
-void trap_irq(TrapFrame*) {
+void trap_irq(TrapFrame* frame) {
   handle_irqs();
   after_interrupt();
+  if (frame->from_user()) before_user(*frame);
 }
 
 void trap_el0_fault(TrapFrame* frame) {

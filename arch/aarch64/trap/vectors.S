@@ -3,7 +3,7 @@
  * The sixteen doors into EL1, and the ways back. An exception leaves a TrapFrame on the kernel stack:
  * every general register, so that a report can print them and a fork or a signal can change them.
  *
- * SP at EL0 is the program's; SP at EL1 is where enter_user left the kernel stack. From EL1 the stack
+ * SP at EL0 is the program's; SP at EL1 is where the way to EL0 left the kernel stack. From EL1 the stack
  * may have run over: that is found out before anything is stored, from one bit of SP, because a
  * kernel stack is the upper half of a block of twice its size (mm/page_size.h).
  */
@@ -78,7 +78,7 @@
         .endm
 
 /*
- * An entry from EL0. There is room on the stack: SP is where enter_user left it, at most a few frames
+ * An entry from EL0. There is room on the stack: SP is where the way to EL0 left it, at most a few frames
  * below the stack's top.
  */
         .macro  from_el0 handler

@@ -42,6 +42,9 @@ inline UserRoot user_root() {
 /// What TTBR0 holds for it.
 inline u64 ttbr0_of(const UserRoot& root) { return Ttbr(root.table, root.asid).raw(); }
 
+/// What maps nothing: for threads that have no program.
+UserRoot empty_user_root();
+
 /// Switches this CPU to another user half. Nothing is invalidated: translations of the old one
 /// carry its ASID, which with TCR_EL1.A1 = 0 changes in the same write as the table, so none is
 /// ever tagged wrongly.

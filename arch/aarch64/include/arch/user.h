@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-/// The way to EL0 and back. Running a program is a function call: enter_user() returns when the
-/// kernel, somewhere below a system call or a fault, calls leave_user().
+/// The way to EL0. A thread that goes there for good does so once (go_to_user); from then on it is in
+/// the kernel only inside an exception, whose frame it leaves by. A probe goes there and comes back,
+/// as a function call.
 ///
-/// FP and SIMD registers belong to the program that runs: the kernel is built without them, so
-/// nothing saves them while there is one program at a time. CPACR_EL1.FPEN has no setting that
-/// gives them to EL0 and keeps them from EL1, so while a program runs they are open to both; that
-/// no kernel code touches them is checked in the ELF file (tests/check_elf.py), and without a
-/// program they trap.
+/// FP and SIMD registers belong to the program: the kernel is built without them, and a switch of
+/// threads saves and loads them with the rest. CPACR_EL1.FPEN has no setting that gives them to EL0
+/// and keeps them from EL1, so while a program's thread runs they are open to both; that no kernel
+/// code touches them is checked in the ELF file (tests/check_elf.py), and without a program they
+/// trap.
 #pragma once
 
+#include <arch/context.h>
 #include <arch/trap.h>
 
 #include "kernel/lib/types.h"
@@ -16,32 +18,40 @@
 
 namespace meridian::arch {
 
-/// A program on its way into EL0, and the place in the kernel that waits for its end.
-struct UserContext {
-  TrapFrame frame{};  // what EL0 starts with
-  u64 kernel_sp = 0;  // enter_user's own
-
-  /// A program that starts at `pc` with its stack at `sp` and all other registers 0.
-  static UserContext starting_at(UserAddr pc, UserAddr sp) {
-    UserContext context;
-    context.frame.elr = pc.value();
-    context.frame.sp = sp.value();
-    return context;  // spsr 0: EL0, AArch64, interrupts on
-  }
-};
-
-extern "C" {  // cpu/user_entry.S: what the two functions below are made of
-u64 enter_user_at(UserContext* context);
-[[noreturn]] void leave_user_at(UserContext* context, u64 end);
+/// What a program starts with: at `pc`, its stack at `sp`, all other registers 0.
+inline TrapFrame user_frame(UserAddr pc, UserAddr sp) {
+  TrapFrame frame{};  // spsr 0: EL0, AArch64, interrupts on
+  frame.elr = pc.value();
+  frame.sp = sp.value();
+  return frame;
 }
 
-/// Goes to EL0; returns what leave_user() is given, with interrupts masked or not as they were.
-/// TTBR0 must be the program's. FP and SIMD registers start at 0, so that nothing of an earlier
-/// program shows, and trap again afterwards. CHECKs that the frame is EL0's.
-u64 enter_user(UserContext& context);
+/// `context` has not run yet. Its FP and SIMD registers are open to it, and 0, as its thread pointer
+/// is.
+void open_to_user(ThreadContext& context);
+/// The same with what the calling program has in these registers now (fork).
+void copy_user_registers(ThreadContext& context);
+/// They are 0 now for the calling program (exec).
+void clear_user_registers();
+/// The calling program's FP and SIMD registers, out of the CPU and into it (signal frames).
+void read_fp_registers(FpRegisters& registers);
+void write_fp_registers(const FpRegisters& registers);
 
-/// Returns `end` from the enter_user() of `context`, on this CPU's stack. No object below it may
+/// Leaves for EL0 as `frame` says, which lies on the caller's kernel stack: exceptions from EL0 use
+/// the stack from its upper end down. CHECKs that it is EL0's. Everything below it is forgotten.
+[[noreturn]] void go_to_user(TrapFrame& frame);
+
+/// A trip to EL0 and back.
+struct UserContext {
+  TrapFrame frame{};  // what EL0 starts with
+  u64 kernel_sp = 0;  // enter_user_at's own
+};
+extern "C" {  // cpu/user_entry.S
+/// Goes to EL0; returns what leave_user_at() is given.
+u64 enter_user_at(UserContext* context);
+/// Returns `end` from the enter_user_at() of `context`, on this CPU's stack. No object below it may
 /// still need its destructor.
-[[noreturn]] void leave_user(UserContext& context, u64 end);
+[[noreturn]] void leave_user_at(UserContext* context, u64 end);
+}
 
 }  // namespace meridian::arch

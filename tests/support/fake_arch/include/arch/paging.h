@@ -34,6 +34,7 @@ inline u64 ttbr0_of(const UserRoot& root) {
 }
 inline Frame kernel_root() { return fake_kernel_root; }
 inline UserRoot user_root() { return fake_user_root; }
+inline UserRoot empty_user_root() { return {}; }
 inline void set_user_root(const UserRoot& root) { fake_user_root = root; }
 
 }  // namespace meridian::arch

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// Output. So far a program has two files, 1 and 2, and both are the console.
+#include "kernel/syscall/files.h"
+
 #include "kernel/console/console.h"
-#include "kernel/syscall/calls.h"
 #include "mm/user/user_copy.h"
 
 namespace meridian {

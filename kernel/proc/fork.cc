@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/proc/fork.h"
+
+#include <arch/user.h>
+
+#include "kernel/proc/process_table.h"
+
+namespace meridian {
+namespace {
+
+Result<void> copy_resources(Process& parent, Process& child, const ForkOptions& options) {
+  child.set_limits(parent.limits());
+  child.set_files(options.share_files ? parent.files_ref() : TRY(parent.files().copy()));
+  child.set_fs(options.share_fs ? parent.fs_ref() : TRY(parent.fs().copy()));
+  child.set_space(options.share_space ? parent.space_ref() : TRY(parent.space().duplicate()));
+  child.set_executable(parent.executable());
+  child.set_places(parent.places());
+  child.set_name(parent.name());
+  child.on_fault = parent.on_fault;
+  child.clear_child_tid = options.clear_child_tid;
+  return {};
+}
+
+/// Handlers and mask are the parent's; nothing waits yet.
+void copy_signals(Process& parent, Process& child, bool share_space) {
+  parent.signals.with([&](SignalState& from) {
+    child.signals.with([&](SignalState& to) {
+      to.blocked = from.blocked;
+      to.actions = from.actions;
+      if (!share_space) to.stack = from.stack;
+    });
+  });
+}
+
+Result<void> make_thread(Process& child, const arch::TrapFrame& parents,
+                         const ForkOptions& options) {
+  arch::TrapFrame frame = parents;
+  frame.x[0] = 0;
+  if (options.stack != UserAddr(0)) frame.sp = options.stack.value();
+  TRY(child.make_thread(frame));
+  arch::copy_user_registers(child.thread());
+  if (options.thread_pointer) child.thread().tpidr_el0 = *options.thread_pointer;
+  return {};
+}
+
+/// It is one of the family now, and can be found.
+Result<void> enter_table(Process& parent, Process& child, const ForkOptions& options) {
+  const u64 most = parent.limit(LimitKind::processes).soft;
+  return processes().with([&](ProcessTable& table) -> Result<void> {
+    if (table.count() >= most) return Error{Errc::try_again, most};
+    table.add(child, false);
+    child.family.parent = &parent;
+    child.family.group = parent.family.group;
+    child.family.session = parent.family.session;
+    child.family.exit_signal = options.exit_signal;
+    parent.children.push_back(child);
+    return {};
+  });
+}
+
+/// Where Linux writes the number only if that works, so do we.
+void tell_number(Process& parent, Process& child, const ForkOptions& options) {
+  const u32 pid = child.pid();
+  const auto bytes = std::as_bytes(std::span(&pid, 1));
+  if (options.parent_tid != UserAddr(0)) (void)parent.space().write(options.parent_tid, bytes);
+  if (options.child_tid != UserAddr(0)) (void)child.space().write(options.child_tid, bytes);
+}
+
+}  // namespace
+
+Result<u32> fork_process(const arch::TrapFrame& frame, const ForkOptions& options) {
+  Process& parent = Process::current();
+  const Ref<Process> child = TRY(Process::make());
+  TRY(copy_resources(parent, *child, options));
+  copy_signals(parent, *child, options.share_space);
+  TRY(make_thread(*child, frame, options));
+  child->has_left_space.with([&](bool& left) { left = !options.wait; });
+  TRY(enter_table(parent, *child, options));
+  tell_number(parent, *child, options);
+  child->run();
+  if (options.wait)
+    child->left_space.wait(child->has_left_space, [](bool& left) { return left; }).value();
+  return child->pid();
+}
+
+}  // namespace meridian

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/proc/process.h"
+
+#include <arch/clock.h>
+#include <arch/interrupts.h>
+
+#include <arch/user.h>
+
+#include "kernel/entry.h"
+#include "kernel/fs/counted.h"
+
+namespace meridian {
+
+Result<Ref<Process>> Process::make() {
+  Ref<Process> process = TRY(make_counted<Process>());
+  process->start_time_ = arch::counter();
+  return process;
+}
+
+void Process::destroy(Process* process) { destroy_counted(process); }
+
+Result<void> Process::make_thread(const arch::TrapFrame& frame) {
+  thread_ = TRY(meridian::make_thread(name(), begin, this));
+  thread_->process = this;
+  thread_->user_space = space_.get();
+  arch::open_to_user(*thread_);
+  first_frame_ = frame;
+  return {};
+}
+
+/// The thread holds a reference to its process until it ends (exit_process).
+void Process::run() {
+  add_ref();
+  run_thread(*thread_);
+}
+
+void Process::begin(void* process) {
+  arch::TrapFrame frame = static_cast<Process*>(process)->first_frame_;
+  arch::mask_interrupts();
+  before_user(frame);
+  arch::go_to_user(frame);
+}
+
+FixedText<16> Process::name() {
+  return resources_.with([](Resources& r) { return r.name; });
+}
+
+void Process::set_name(std::string_view name) {
+  constexpr usize kLongest = 15;
+  resources_.with([&](Resources& r) { r.name = name.substr(0, kLongest); });
+}
+
+ProgramPlaces Process::places() {
+  return resources_.with([](Resources& r) { return r.places; });
+}
+void Process::set_places(const ProgramPlaces& places) {
+  resources_.with([&](Resources& r) { r.places = places; });
+}
+
+Limits Process::limits() {
+  return resources_.with([](Resources& r) { return r.limits; });
+}
+void Process::set_limits(const Limits& limits) {
+  resources_.with([&](Resources& r) { r.limits = limits; });
+}
+
+void Process::set_limit(LimitKind kind, Limit limit) {
+  resources_.with([&](Resources& r) {
+    r.limits[kind] = limit;
+    if (space_) space_->set_limits(r.limits.of_space());
+  });
+}
+
+void Process::set_space(Ref<UserSpace> space) {
+  resources_.with([&](Resources& r) {
+    std::swap(space_, space);
+    if (space_) space_->set_limits(r.limits.of_space());
+  });
+}
+
+}  // namespace meridian

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+/// Process: a program's run, as its system calls see it: a number, memory, files, signals, relatives.
+/// It has one thread. A process lives until its parent has learnt how it ended; its resources go when
+/// it ends.
+///
+/// Three parties use it, and each part says whose it is: the process's own thread, inside a system
+/// call; whoever holds the lock of the process table (`Family`); and anybody, through a lock of its
+/// own.
+#pragma once
+
+#include <arch/signal_frame.h>
+#include <arch/trap.h>
+
+#include <optional>
+#include <string_view>
+
+#include "kernel/fs/fd_table.h"
+#include "kernel/fs/fs_context.h"
+#include "kernel/lib/fixed_text.h"
+#include "kernel/lib/treap.h"
+#include "kernel/proc/limits.h"
+#include "kernel/proc/signal.h"
+#include "kernel/proc/thread.h"
+#include "mm/user/user_space.h"
+
+namespace meridian {
+
+class Process;
+class ProcessTable;
+
+/// How a process ended.
+struct ProcessEnd {
+  enum class How : u8 { exited, killed };
+  How how = How::exited;
+  int status = 0;       // exited: 0 to 255. killed: the signal
+  arch::Fault fault{};  // killed for one: what it did
+
+  static ProcessEnd exited(int status) { return {.how = How::exited, .status = status & 0xff}; }
+  static ProcessEnd killed(Signal signal) { return {.how = How::killed, .status = signal}; }
+
+  /// As a shell sees it: the status, or 128 and the signal.
+  int exit_status() const { return how == How::exited ? status : 128 + status; }
+  /// As wait4(2) tells it.
+  u32 wait_status() const { return static_cast<u32>(how == How::exited ? status << 8 : status); }
+};
+
+enum class ProcessState : u8 { alive, stopped, ended };
+
+/// A process among the others. For whoever holds the lock of processes().
+struct Family {
+  Process* parent = nullptr;  // null: the kernel started it
+  u32 group = 0, session = 0;
+  bool has_executed = false;  // since its fork: then its parent no longer chooses its group
+  bool is_awaited = false;    // by the kernel, which started it (wait_for_end)
+  Signal exit_signal = kSigchld;  // what its parent gets when it ends; 0: nothing
+  ProcessState state = ProcessState::alive;
+  ProcessEnd end;  // once it has ended
+  // What wait4() has not told yet: a stop (the signal, else 0), and that it goes on.
+  Signal stopped_by = 0;
+  bool continued = false;
+  u64 run_time = 0;           // of its own, once it has ended; in counter ticks
+  u64 children_run_time = 0;  // of the descendants that were waited for
+};
+
+/// What it does with signals, and those that wait for it.
+struct SignalState {
+  SignalQueue pending;
+  SignalSet blocked;
+  std::array<SignalAction, kMostSignals> actions{};  // of signal n: n - 1
+  arch::SignalStack stack;                           // sigaltstack; its own thread's
+  std::optional<SignalSet> mask_after;  // what `blocked` becomes again (rt_sigsuspend, ppoll)
+  arch::Fault fault{};                  // the last one that became a signal
+
+  SignalAction& action(Signal signal) { return actions[signal - 1u]; }
+  /// What would be done about something now.
+  SignalSet deliverable() const { return pending.pending() - blocked; }
+};
+
+/// Where the parts of its program are: /proc/PID/stat.
+struct ProgramPlaces {
+  UserRange code, data, arguments, environment, aux;
+  UserAddr stack;  // the first stack pointer
+};
+
+class Process final : public RefCounted {
+ public:
+  /// What a fault that ends it does besides: the console gets a report, unless whoever started the
+  /// program expects it to fault. Children inherit it.
+  enum class OnFault : u8 { report, be_silent };
+
+  /// One that does not run yet and is not in the table. Errc::out_of_frames.
+  static Result<Ref<Process>> make();
+  static void destroy(Process* process);
+  Process() = default;
+  ~Process() = default;
+
+  /// Gives it a thread that goes to EL0 as `frame` says once run() is called. (In between the caller
+  /// may change the thread's registers.) Errc::out_of_frames, out_of_address_space.
+  Result<void> make_thread(const arch::TrapFrame& frame);
+  void run();
+
+  /// The calling thread's, which must be a process's.
+  static Process& current() { return *current_thread().process; }
+
+  u32 pid() const { return pid_; }
+  u64 start_time() const { return start_time_; }  // of arch::counter()
+  Thread& thread() const { return *thread_; }
+
+  // For its own thread (or while it does not run yet).
+  UserSpace& space() { return *space_; }
+  FdTable& files() { return *files_; }
+  FsContext& fs() { return *fs_; }
+  const Ref<UserSpace>& space_ref() { return space_; }
+  const Ref<FdTable>& files_ref() { return files_; }
+  const Ref<FsContext>& fs_ref() { return fs_; }
+  OnFault on_fault = OnFault::report;
+  UserAddr clear_child_tid{};  // set_tid_address
+
+  // For anybody. These are empty once the process has ended.
+  Ref<UserSpace> share_space() { return shared(space_); }
+  Ref<FdTable> share_files() { return shared(files_); }
+  Ref<FsContext> share_fs() { return shared(fs_); }
+  Ref<Inode> executable() { return shared(executable_); }
+  FixedText<16> name();
+  void set_name(std::string_view name);  // cut at 15 bytes, as Linux does
+  ProgramPlaces places();
+  Limits limits();
+  Limit limit(LimitKind kind) { return limits()[kind]; }
+  void set_limit(LimitKind kind, Limit limit);
+
+  Locked<SignalState> signals;
+
+  /// Resources change hands: the new ones are its own from now on. (Its own thread, or before it
+  /// runs.)
+  void set_space(Ref<UserSpace> space);
+  void set_files(Ref<FdTable> files) { replace(files_, std::move(files)); }
+  void set_fs(Ref<FsContext> fs) { replace(fs_, std::move(fs)); }
+  void set_executable(Ref<Inode> file) { replace(executable_, std::move(file)); }
+  void set_places(const ProgramPlaces& places);
+  void set_limits(const Limits& limits);
+
+  // For the holder of the lock of processes().
+  Family family;
+  TreapHook<Process> by_pid;
+  ListHook<Process> sibling;
+  List<Process, &Process::sibling> children;
+
+  WaitQueue child_events;  // a child ended, stopped or goes on
+  WaitQueue own_events;    // this one ended, or goes on after a stop
+  /// The parent that waits in vfork() until this one has a space of its own, or none.
+  Locked<bool> has_left_space{true};
+  WaitQueue left_space;
+
+ private:
+  friend class ProcessTable;
+
+  template <typename T>
+  Ref<T> shared(Ref<T>& slot) {
+    return resources_.with([&](Resources&) { return slot; });
+  }
+  template <typename T>
+  void replace(Ref<T>& slot, Ref<T> with) {
+    resources_.with([&](Resources&) { std::swap(slot, with); });
+  }
+
+  struct Resources {
+    FixedText<16> name;
+    ProgramPlaces places;
+    Limits limits;
+  };
+
+  static void begin(void* process);
+
+  u32 pid_ = 0;
+  u64 start_time_ = 0;
+  Ref<Thread> thread_;
+  arch::TrapFrame first_frame_{};  // with which it goes to EL0 for the first time
+  // Written by the process's own thread alone, with resources_ locked.
+  Ref<UserSpace> space_;
+  Ref<FdTable> files_;
+  Ref<FsContext> fs_;
+  Ref<Inode> executable_;
+  Locked<Resources> resources_;
+};
+
+}  // namespace meridian
