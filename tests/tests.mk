@@ -20,6 +20,7 @@ UNIT_KERNEL_SOURCES := $(wildcard \
 	kernel/lib/*.cc \
 	kernel/log/symbol_table.cc \
 	kernel/proc/elf.cc \
+	kernel/proc/exec_strings.cc \
 	kernel/proc/initial_stack.cc \
 	kernel/proc/signal.cc \
 	kernel/shell/args.cc \

@@ -5,11 +5,20 @@
 #include <utility>
 
 #include "mm/kernel/vmalloc.h"
+#include "mm/slab/kmalloc.h"
 #include "mm/user/user_copy.h"
 
 namespace meridian {
 
-ExecStrings::~ExecStrings() { vfree(text_); }
+ExecStrings::~ExecStrings() { free(); }
+
+/// Few programs have more than kmalloc() gives.
+void ExecStrings::free() {
+  if (room_ <= kMaxKmalloc)
+    kfree(text_);
+  else
+    vfree(text_);
+}
 
 void ExecStrings::swap(ExecStrings& other) noexcept {
   std::swap(text_, other.text_);
@@ -27,9 +36,9 @@ Result<void> ExecStrings::make_room(usize more) {
   if (more > kMost - end_) return Error{Errc::too_large, end_ + more};
   usize room = room_ == 0 ? kPageSize : room_;
   while (room - end_ < more) room *= 2;
-  char* const fresh = static_cast<char*>(TRY(vmalloc(room)));
+  char* const fresh = static_cast<char*>(TRY(room <= kMaxKmalloc ? kmalloc(room) : vmalloc(room)));
   if (end_ != 0) std::memcpy(fresh, text_, end_);
-  vfree(text_);
+  free();
   text_ = fresh, room_ = room;
   return {};
 }

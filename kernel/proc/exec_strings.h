@@ -48,6 +48,7 @@ class ExecStrings {
 
  private:
   void swap(ExecStrings& other) noexcept;
+  void free();
   Result<void> make_room(usize more);
   Result<void> add(std::string_view text);
   Result<void> add_user_text(UserAddr from);

@@ -7,7 +7,9 @@ using namespace meridian;
 
 extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
   const ElfImage::Limits limits{UserAddr(0x1'0000), UserAddr(u64{1} << 48)};
-  const auto image = ElfImage::open({reinterpret_cast<const std::byte*>(data), size}, limits);
+  ElfProblem problem;
+  const auto image =
+      ElfImage::open({reinterpret_cast<const std::byte*>(data), size}, size, limits, problem);
   if (!image.has_value()) return 0;
   u64 end = 0;
   for (const ElfSegment& s : image.value().segments()) {

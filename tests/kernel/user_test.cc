@@ -8,11 +8,14 @@
 
 #include <array>
 
-#include "kernel/fs/cpio.h"
+#include "kernel/fs/root.h"
 #include "kernel/init/system.h"
-#include "kernel/proc/program.h"
+#include "kernel/proc/exec.h"
+#include "kernel/proc/run_program.h"
+#include "kernel/syscall/syscall.h"
 #include "mm/frames/failure_injection.h"
 #include "mm/image.h"
+#include "mm/kernel/vmalloc.h"
 #include "mm/user/address_space.h"
 #include "mm/user/user_copy.h"
 #include "tests/kernel/expect_fault.h"
@@ -44,15 +47,16 @@ Result<AddressSpace> sample_space() {
 
 bool may(UserAddr va, Access access, El el) { return ask_mmu(virt(va), access, el).ok; }
 
-Result<std::span<const std::byte>> test_program(std::string_view path) {
-  return TRY(find_in_cpio(the_system().initramfs, path)).data;
+/// Runs a program, and gives its exit status; the process is gone when this returns.
+Result<int> run_to_end(std::string_view path, std::span<const std::string_view> arguments) {
+  ElfProblem problem;
+  return TRY(run_program(path, {.arguments = arguments}, problem)).exit_status();
 }
 
-/// Loads and runs a program, and gives its exit status; the program is gone when this returns.
-Result<int> run_to_end(std::string_view path, std::span<const std::string_view> arguments) {
-  Program program;
-  TRY(program.load(TRY(test_program(path)), "test", arguments));
-  return program.run().exit_status();
+/// Frames that are free when nothing waits to be freed any more.
+u64 settled_free_frames() {
+  vmalloc_flush();
+  return free_frame_count();
 }
 
 }  // namespace
@@ -177,45 +181,61 @@ KERNEL_TEST(user, AProgramEndsWithItsStatusAndGivesEverythingBack) {
   if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
   const std::string_view status[] = {"7"};
   ASSERT_TRUE(run_to_end("/bin/quiet", status).has_value());  // and frames behind the frame table
-  const u64 before = free_frame_count();
+  const u64 before = settled_free_frames();
   const Result<int> end = run_to_end("/bin/quiet", status);
   ASSERT_TRUE(end.has_value());
   EXPECT_EQ(end.value(), 7);
-  EXPECT_EQ(free_frame_count(), before);
-  EXPECT_TRUE(current_program() == nullptr);
+  EXPECT_EQ(settled_free_frames(), before);
   EXPECT_EQ(arch::user_root().table, the_system().boot.empty_root);
 }
+
+constinit u64 resident_when_loaded = 0;
+constinit SpaceStats last_stats{};
+void note_stats(const Syscall& call) { last_stats = call.caller.space().stats(); }
 
 /// The stack alone is 64 pages, of which a program that does nothing touches one or two.
 KERNEL_TEST(user, AProgramsPagesComeWhenTheyAreTouched) {
   if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
-  const Result<std::span<const std::byte>> file = test_program("/bin/quiet");
-  ASSERT_TRUE(file.has_value());
-  Program program;
-  ASSERT_OK(program.load(file.value(), "test", {}));
-  const SpaceStats loaded = program.space().stats();
-  EXPECT_LT(loaded.resident() + 60, loaded.mapped);
-  program.run();
-  const SpaceStats ended = program.space().stats();
-  EXPECT_GT(ended.resident(), loaded.resident());
-  EXPECT_GT(ended.minor_faults, 0u);
-  EXPECT_LT(ended.resident() + 50, ended.mapped);
+  ElfProblem problem;
+  const Result<PathStart> start = root_start();
+  ASSERT_OK(start);
+  {
+    ExecStrings strings;
+    ASSERT_OK(strings.add_argument("quiet"));
+    const auto loaded = load_program(start.value(), "/bin/quiet", std::move(strings), {}, problem);
+    ASSERT_OK(loaded);
+    const SpaceStats stats = loaded.value().space->stats();
+    EXPECT_LT(stats.resident() + 60, stats.mapped);
+    resident_when_loaded = stats.resident();
+  }
+  observe_syscalls(note_stats);
+  EXPECT_OK(run_program("/bin/quiet", {}, problem));
+  observe_syscalls(nullptr);
+  EXPECT_GT(last_stats.resident(), resident_when_loaded);
+  EXPECT_GT(last_stats.minor_faults, 0u);
+  EXPECT_LT(last_stats.resident() + 50, last_stats.mapped);
 }
 
 /// Loading with the k-th allocation failing: an error, nothing left, and the next attempt works.
 KERNEL_TEST(user, LoadingThatRunsOutOfMemoryLeavesNothing) {
   if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
-  const Result<std::span<const std::byte>> file = test_program("/bin/quiet");
-  ASSERT_TRUE(file.has_value());
-  const u64 before = free_frame_count();
-  for (u64 nth = 1; nth < 400; nth += nth < 12 ? 1 : 37) {
+  const Result<PathStart> start = root_start();
+  ASSERT_OK(start);
+  const u64 before = settled_free_frames();
+  bool fired = true;
+  for (u64 nth = 1; fired; ++nth) {
     {
-      Program program;
+      ElfProblem problem;
       const FailAllocation fail(nth);
-      const Result<void> loaded = program.load(file.value(), "test", {});
-      EXPECT_EQ(loaded.has_value(), !fail.has_fired());
+      ExecStrings strings;
+      const bool has_strings = strings.add_argument("quiet").has_value();
+      const bool loaded =
+          has_strings &&
+          load_program(start.value(), "/bin/quiet", std::move(strings), {}, problem).has_value();
+      fired = fail.has_fired();
+      EXPECT_EQ(loaded, !fired);
     }
-    EXPECT_EQ(free_frame_count(), before);
+    EXPECT_EQ(settled_free_frames(), before);
   }
 }
 

@@ -54,10 +54,19 @@ struct Program {
   }
 };
 
+/// A file that is seen whole.
+Result<ElfImage> open_whole(std::span<const std::byte> file, ElfProblem& problem) {
+  return ElfImage::open(file, file.size(), kLimits, problem);
+}
+Result<ElfImage> open_whole(std::span<const std::byte> file) {
+  ElfProblem ignored;
+  return open_whole(file, ignored);
+}
+
 ElfProblem problem_of(const Program& program) {
   ElfProblem problem;
   const auto bytes = program.file();
-  const auto result = ElfImage::open(ExactCopy(bytes).view(), kLimits, problem);
+  const auto result = open_whole(ExactCopy(bytes).view(), problem);
   EXPECT_EQ(result.has_value(), problem == ElfProblem::none);
   return problem;
 }
@@ -70,7 +79,7 @@ ElfProblem problem_after(const std::function<void(Program&)>& change) {
 
 TEST(Elf, ReadsAStaticProgram) {
   const auto bytes = Program().file();
-  const ElfImage image = ElfImage::open(bytes, kLimits).take();
+  const ElfImage image = open_whole(bytes).take();
   EXPECT_FALSE(image.is_relocatable());
   EXPECT_EQ(image.entry(), UserAddr(0x40'0100));
   EXPECT_EQ(image.headers(), UserAddr(0x40'0040));
@@ -94,7 +103,7 @@ TEST(Elf, ReadsAPositionIndependentProgramRelativeToItsLoadAddress) {
   program.segments[0].p_vaddr = 0;
   program.segments[1].p_vaddr = 0x1'1f00;
   const auto bytes = program.file();
-  const ElfImage image = ElfImage::open(bytes, kLimits).take();
+  const ElfImage image = open_whole(bytes).take();
   EXPECT_TRUE(image.is_relocatable());
   EXPECT_EQ(image.entry(), UserAddr(0x100));
   EXPECT_EQ(image.headers(), UserAddr(0x40));
@@ -195,7 +204,7 @@ TEST(Elf, TakesEightSegmentsAndNoMore) {
 
 /// What was accepted can be mapped as it says: judged here with other arithmetic than the reader's.
 void check_promises(std::span<const std::byte> file) {
-  const Result<ElfImage> result = ElfImage::open(file, kLimits);
+  const Result<ElfImage> result = open_whole(file);
   if (!result.has_value()) {
     ASSERT_LE(result.error().about, file.size());
     return;
@@ -220,7 +229,7 @@ TEST(ElfHostile, NoTruncationOfAHeaderOrSegmentIsAccepted) {
   Program program;
   const auto good = program.file();
   for_each_truncation("ELF", good, [](std::span<const std::byte> file) {
-    EXPECT_EQ(ElfImage::open(file, kLimits).has_value(), file.size() >= 0x2100);
+    EXPECT_EQ(open_whole(file).has_value(), file.size() >= 0x2100);
   });
 }
 

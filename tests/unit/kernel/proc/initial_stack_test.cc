@@ -14,14 +14,22 @@
 namespace meridian {
 namespace {
 
+constexpr u64 kMost = 64_KiB;
 constexpr UserRange kStack{UserAddr(0x7000'0000), 64 * kPageSize};
 
 struct Seen {
-  std::vector<std::string> arguments;
-  u64 environment = 0;  // entries
+  std::vector<std::string> arguments, environment;
   std::map<u64, u64> aux;
   u64 aux_repeats = 0;
 };
+
+ExecStrings strings_of(const std::vector<std::string_view>& arguments,
+                       const std::vector<std::string_view>& environment = {}) {
+  ExecStrings strings;
+  for (const std::string_view text : arguments) EXPECT_TRUE(strings.add_argument(text));
+  for (const std::string_view text : environment) EXPECT_TRUE(strings.add_variable(text));
+  return strings;
+}
 
 class InitialStackTest : public testing::Test {
  protected:
@@ -60,7 +68,7 @@ class InitialStackTest : public testing::Test {
     const u64 count = word(at);
     for (u64 i = 0; i < count; ++i) seen.arguments.push_back(text(word(at += 8)));
     EXPECT_EQ(word(at += 8), 0u) << "argv ends";
-    while (word(at += 8) != 0) ++seen.environment;
+    while (word(at += 8) != 0) seen.environment.push_back(text(word(at)));
     for (at += 8; word(at) != 0; at += 16)
       seen.aux_repeats += !seen.aux.emplace(word(at), word(at + 8)).second;
     return seen;
@@ -71,21 +79,22 @@ class InitialStackTest : public testing::Test {
   UserSpace& space;
 };
 
-TEST_F(InitialStackTest, HoldsArgumentsAndTheAuxiliaryVector) {
-  const std::string_view arguments[] = {"one", "", "three words here"};
-  const StartInfo info{.name = "hello",
-                       .arguments = arguments,
+TEST_F(InitialStackTest, HoldsArgumentsEnvironmentAndTheAuxiliaryVector) {
+  const ExecStrings strings = strings_of({"hello", "one", "", "three words here"}, {"A=1", "HOME=/"});
+  const StartInfo info{.name = "/bin/hello",
+                       .strings = strings,
                        .entry = UserAddr(0x40'0100),
                        .headers = UserAddr(0x40'0040),
                        .header_count = 6,
                        .random = {0x1122'3344'5566'7788, 0x99aa'bbcc'ddee'ff00}};
-  const u64 sp = build_initial_stack(space, kStack, info).value().value();
+  const InitialStack stack = build_initial_stack(space, kStack, kMost, info).value();
+  const u64 sp = stack.pointer.value();
   EXPECT_EQ(sp % 16, 0u);
   EXPECT_LT(sp, kStack.end().value());
 
   Seen seen = read(sp);
   EXPECT_EQ(seen.arguments, (std::vector<std::string>{"hello", "one", "", "three words here"}));
-  EXPECT_EQ(seen.environment, 0u);
+  EXPECT_EQ(seen.environment, (std::vector<std::string>{"A=1", "HOME=/"}));
   EXPECT_EQ(seen.aux_repeats, 0u);
   EXPECT_EQ(seen.aux[3], 0x40'0040u);  // AT_PHDR
   EXPECT_EQ(seen.aux[4], 56u);         // AT_PHENT
@@ -97,32 +106,46 @@ TEST_F(InitialStackTest, HoldsArgumentsAndTheAuxiliaryVector) {
   for (const u64 id : {11, 12, 13, 14}) EXPECT_TRUE(seen.aux.contains(id));
   EXPECT_EQ(word(seen.aux[25]), 0x1122'3344'5566'7788u);  // AT_RANDOM
   EXPECT_EQ(word(seen.aux[25] + 8), 0x99aa'bbcc'ddee'ff00u);
-  EXPECT_EQ(text(seen.aux[31]), "hello");    // AT_EXECFN
-  EXPECT_EQ(text(seen.aux[15]), "aarch64");  // AT_PLATFORM
+  EXPECT_EQ(text(seen.aux[31]), "/bin/hello");  // AT_EXECFN
+  EXPECT_EQ(text(seen.aux[15]), "aarch64");     // AT_PLATFORM
+}
+
+/// What /proc/PID/cmdline, environ and auxv show lies where it says.
+TEST_F(InitialStackTest, SaysWhereThingsCameToLie) {
+  const ExecStrings strings = strings_of({"a", "bc"}, {"D=e"});
+  const StartInfo info{.name = "x", .strings = strings, .entry = {}, .headers = {}};
+  const InitialStack stack = build_initial_stack(space, kStack, kMost, info).value();
+  EXPECT_EQ(stack.arguments.size(), 5u);  // "a", "bc" and their NULs
+  EXPECT_EQ(text(stack.arguments.start().value()), "a");
+  EXPECT_EQ(text(stack.arguments.start().value() + 2), "bc");
+  EXPECT_EQ(stack.environment, UserRange(stack.arguments.end(), 4));
+  EXPECT_EQ(text(stack.environment.start().value()), "D=e");
+  EXPECT_EQ(stack.aux.size() % 16, 0u);
+  EXPECT_EQ(word(stack.aux.end().value() - 16), 0u) << "AT_NULL is the last";
 }
 
 TEST_F(InitialStackTest, AlignsTheStackPointerForAnyNumberOfArguments) {
   std::vector<std::string_view> arguments;
   for (usize count = 0; count < 20; ++count) {
-    const StartInfo info{.name = "x", .arguments = arguments, .entry = {}, .headers = {}};
-    const u64 sp = build_initial_stack(space, kStack, info).value().value();
+    const ExecStrings strings = strings_of(arguments);
+    const StartInfo info{.name = "x", .strings = strings, .entry = {}, .headers = {}};
+    const u64 sp = build_initial_stack(space, kStack, kMost, info).value().pointer.value();
     EXPECT_EQ(sp % 16, 0u);
-    EXPECT_EQ(read(sp).arguments.size(), count + 1);
+    EXPECT_EQ(read(sp).arguments.size(), count);
     arguments.push_back(std::string_view("argument").substr(count % 8));
   }
 }
 
-TEST_F(InitialStackTest, TakesAQuarterOfTheStackAtMost) {
-  const std::string large(kStack.size() / 4 - 1000, 'x'), larger(kStack.size() / 4, 'x');
-  std::string_view arguments[] = {large};
-  StartInfo info{.name = "x", .arguments = arguments, .entry = {}, .headers = {}};
-  const u64 sp = build_initial_stack(space, kStack, info).value().value();
-  EXPECT_EQ(read(sp).arguments[1], large);
-  arguments[0] = larger;
-  EXPECT_EQ(build_initial_stack(space, kStack, info).error().code, Errc::too_large);
-  const std::vector<std::string_view> many(kStack.size() / 4 / 8, "");
-  info.arguments = many;
-  EXPECT_EQ(build_initial_stack(space, kStack, info).error().code, Errc::too_large);
+TEST_F(InitialStackTest, TakesNoMoreOfTheStackThanItMay) {
+  const std::string large(kMost - 1000, 'x'), larger(kMost, 'x');
+  const auto build = [&](const ExecStrings& strings) {
+    const StartInfo info{.name = "x", .strings = strings, .entry = {}, .headers = {}};
+    return build_initial_stack(space, kStack, kMost, info);
+  };
+  EXPECT_EQ(read(build(strings_of({"x", large})).value().pointer.value()).arguments[1], large);
+  EXPECT_EQ(build(strings_of({"x", larger})).error().code, Errc::too_large);
+  const std::vector<std::string_view> many(kMost / 8, "");
+  EXPECT_EQ(build(strings_of(many)).error().code, Errc::too_large);
 }
 
 }  // namespace
