@@ -63,6 +63,8 @@ Result<Ref<File>> open_console(Ref<Inode> inode, OpenFlags flags) {
   return open_tty(console_tty(), std::move(inode), flags);
 }
 
+constexpr u64 kZeroDevice = device_number(1, 5);
+
 /// Numbers and names as in Linux's devices.txt.
 struct Device {
   u64 number;
@@ -72,7 +74,7 @@ struct Device {
 };
 constexpr Device kDevices[] = {
     {device_number(1, 3), "null", 0666, open_stateless<kNull>},
-    {device_number(1, 5), "zero", 0666, open_stateless<kZero>},
+    {kZeroDevice, "zero", 0666, open_stateless<kZero>},
     {device_number(1, 7), "full", 0666, open_stateless<kFull>},
     {device_number(1, 8), "random", 0666, open_stateless<kRandom>},
     {device_number(1, 9), "urandom", 0666, open_stateless<kRandom>},
@@ -87,6 +89,10 @@ Result<Ref<File>> open_device(u64 number, Ref<Inode> inode, OpenFlags flags) {
   for (const Device& device : kDevices)
     if (device.number == number) return device.open(std::move(inode), flags);
   return Error{Errc::no_device, number};
+}
+
+bool maps_zeros(Inode& inode) {
+  return inode.is(InodeType::character_device) && inode.status().special_device == kZeroDevice;
 }
 
 Result<void> make_device_names(Directory& directory) {

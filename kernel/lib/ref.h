@@ -20,6 +20,15 @@ class RefCounted {
   RefCounted& operator=(const RefCounted&) = delete;
 
   void add_ref() const { references_.fetch_add(1, std::memory_order_relaxed); }
+  /// The same for whoever finds the object without a reference of his own: false if the last one is
+  /// gone. (Something must keep the object's memory meanwhile.)
+  [[nodiscard]] bool try_add_ref() const {
+    u64 count = references_.load(std::memory_order_relaxed);
+    while (count != 0)
+      if (references_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed))
+        return true;
+    return false;
+  }
   /// True if this was the last one: the caller destroys the object.
   [[nodiscard]] bool drop_ref() const {
     const u64 before = references_.fetch_sub(1, std::memory_order_release);

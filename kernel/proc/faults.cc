@@ -58,8 +58,13 @@ void handle_user_fault(arch::TrapFrame& frame, const arch::Fault& fault) {
   before_user(frame);
 }
 
-bool handle_kernel_fault(arch::TrapFrame&, const arch::Fault& fault) {
-  return resolve(fault) == FaultOutcome::resolved;
+/// It may sleep; so copies to and from programs are made with interrupts on.
+bool handle_kernel_fault(arch::TrapFrame& frame, const arch::Fault& fault) {
+  CHECK(!frame.irqs_masked());
+  arch::unmask_interrupts();
+  const bool resolved = resolve(fault) == FaultOutcome::resolved;
+  arch::mask_interrupts();
+  return resolved;
 }
 
 }  // namespace meridian

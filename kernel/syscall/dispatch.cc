@@ -7,13 +7,15 @@
 
 #include "kernel/entry.h"
 #include "kernel/syscall/files.h"
+#include "kernel/syscall/limits.h"
 #include "kernel/syscall/memory.h"
 #include "kernel/syscall/process.h"
 
 namespace meridian {
 namespace {
 
-constexpr std::span<const SyscallEntry> kFamilies[] = {kFileCalls, kMemoryCalls, kProcessCalls};
+constexpr std::span<const SyscallEntry> kFamilies[] = {kFileCalls, kLimitCalls, kMemoryCalls,
+                                                        kProcessCalls};
 
 /// By number; null for none.
 constexpr auto kCalls = [] {

@@ -26,6 +26,7 @@ enum class Errno : u16 {
   ebusy = 16,
   eexist = 17,
   exdev = 18,
+  enodev = 19,
   enotdir = 20,
   eisdir = 21,
   einval = 22,
@@ -39,6 +40,8 @@ enum class Errno : u16 {
   enosys = 38,
   enotempty = 39,
   eloop = 40,
+  eoverflow = 75,
+  eopnotsupp = 95,
 };
 
 /// The number that tells a program what kept its call from being done.
@@ -117,6 +120,7 @@ class SyscallResult {
   }
 
   constexpr u64 raw() const { return raw_; }
+  constexpr bool is_error() const { return raw_ >= ~u64{0} - 4094; }
 
  private:
   u64 raw_;

@@ -99,8 +99,8 @@ FaultOutcome UserSpace::resolve_missing(const Vma& vma, UserAddr page, UserAcces
     }
     return map_fresh(page, new_zeroed_frame(FrameOwner::user), rights);
   }
-  if (vma.page_at(page) >= divide_up(vma.object->size(), kPageSize)) return FaultOutcome::past_end;
   Result<FrameRef> frame = vma.object->page(vma.page_at(page));
+  if (!frame.has_value() && frame.error().code == Errc::bad_range) return FaultOutcome::past_end;
   if (frame.has_value() && vma.is_private() && write)
     return map_fresh(page, copy_of(frame.value().frame()), rights);
   return map_fresh(page, std::move(frame), rights);

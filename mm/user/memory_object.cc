@@ -5,6 +5,7 @@
 #include <new>
 
 #include "mm/slab/kmalloc.h"
+#include "mm/user/user_space.h"
 
 namespace meridian {
 namespace {
@@ -24,6 +25,17 @@ struct Piece {
 };
 
 }  // namespace
+
+ObjectMapping::ObjectMapping(MemoryObject* object, UserSpace* space)
+    : object_(space == nullptr ? nullptr : object), space_(space) {
+  if (object_ == nullptr) return;
+  object_->mappings_.with([this](auto& mappings) { mappings.list.push_front(*this); });
+}
+
+ObjectMapping::~ObjectMapping() {
+  if (object_ == nullptr) return;
+  object_->mappings_.with([this](auto& mappings) { mappings.list.erase(*this); });
+}
 
 Result<Ref<MemoryObject>> MemoryObject::create(Kind kind, u64 bytes) {
   if (bytes > kMostBytes) return Error{Errc::too_large, bytes};
@@ -55,17 +67,19 @@ FrameRef MemoryObject::find(u64 index) {
 
 Result<FrameRef> MemoryObject::page(u64 index) {
   if (index >= pages_for(size())) return Error{Errc::bad_range, index};
-  return obtain(index);
+  return obtain(index, Where::inside);
 }
 
 /// The new frame is cleared without the lock; whoever puts his in first wins.
-Result<FrameRef> MemoryObject::obtain(u64 index) {
+Result<FrameRef> MemoryObject::obtain(u64 index, Where where) {
   if (FrameRef found = find(index)) return found;
   FrameRef fresh = TRY(new_zeroed_frame(FrameOwner::page_cache));
   frame_info(fresh.frame()).set_word(static_cast<u64>(kind_));
   return pages_.with([&](PageTree& pages) -> Result<FrameRef> {
     const Frame found = pages.find(index);
     if (found != Frame()) return FrameRef::share(found);
+    // It may have been cut off meanwhile.
+    if (where == Where::inside && index >= pages_for(size_)) return Error{Errc::bad_range, index};
     TRY(pages.insert(index, fresh.frame()));
     return FrameRef::share(fresh.let_go());  // one reference is the tree's
   });
@@ -73,11 +87,44 @@ Result<FrameRef> MemoryObject::obtain(u64 index) {
 
 Result<void> MemoryObject::resize(u64 bytes) {
   if (bytes > kMostBytes) return Error{Errc::too_large, bytes};
+  const u64 before = size();
   pages_.with([&](PageTree& pages) {
-    if (bytes < size_) cut(pages, bytes);
+    if (bytes < before) cut(pages, bytes);
     size_.store(bytes, std::memory_order_release);
   });
+  if (pages_for(bytes) < pages_for(before)) unmap_from(pages_for(bytes));
   return {};
+}
+
+/// A space that maps one of these pages from now on has looked at the size before it was changed: it
+/// holds its lock since then, so it is found here, and waited for. One that copies a mapping (fork,
+/// mremap) makes a new one, which comes to the front.
+void MemoryObject::unmap_from(u64 page) {
+  mappings_.with([](Mappings& mappings) { ++mappings.cuts; });
+  while (const Ref<UserSpace> space = next_to_follow()) space->unmap_object(*this, page);
+}
+
+/// Without the lock of the mappings the space may only be used by who has a reference; one that has
+/// lost its last runs no program any more.
+Ref<UserSpace> MemoryObject::next_to_follow() {
+  return mappings_.with([](Mappings& mappings) -> Ref<UserSpace> {
+    for (;;) {
+      ObjectMapping* const first = mappings.list.front();
+      if (first == nullptr || first->followed_ == mappings.cuts) return {};
+      mappings.follow(*first);
+      if (first->space_->try_add_ref()) return Ref<UserSpace>::adopt(*first->space_);
+    }
+  });
+}
+
+void MemoryObject::Mappings::follow(ObjectMapping& mapping) {
+  list.erase(mapping);
+  list.push_back(mapping);
+  mapping.followed_ = cuts;
+}
+
+void MemoryObject::note_followed(ObjectMapping& mapping) {
+  mappings_.with([&](Mappings& mappings) { mappings.follow(mapping); });
 }
 
 /// Drops the pages after the new end, and clears what is after it in its last page.
@@ -111,7 +158,7 @@ Result<u64> MemoryObject::write(u64 offset, std::span<const std::byte> from) {
   u64 done = 0;
   while (done != from.size()) {
     const Piece piece(offset + done, from.size() - done);
-    const Result<FrameRef> page = obtain(piece.page);
+    const Result<FrameRef> page = obtain(piece.page, Where::anywhere);
     if (!page.has_value()) {
       if (done == 0) return page.error();
       break;

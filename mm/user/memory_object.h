@@ -7,12 +7,33 @@
 #include <atomic>
 #include <span>
 
+#include "kernel/lib/list.h"
 #include "kernel/lib/ref.h"
 #include "kernel/sync/spinlock.h"
 #include "mm/user/page_tree.h"
 #include "mm/user/user_frame.h"
 
 namespace meridian {
+
+class MemoryObject;
+class UserSpace;
+
+/// A place where an object is mapped, as the object knows it: a VMA of a space. It is there as long
+/// as the VMA, so that whoever cuts pages off finds all spaces that may have them.
+class ObjectMapping {
+ public:
+  /// Of `object` (or of none: null), in `space`.
+  ObjectMapping(MemoryObject* object, UserSpace* space);
+  ~ObjectMapping();
+
+ private:
+  friend class MemoryObject;
+
+  MemoryObject* object_;
+  UserSpace* space_;
+  u64 followed_ = 0;  // the last cut that its space has followed
+  ListHook<ObjectMapping> hook_;
+};
 
 /// Any CPU may call anything at any time; only what resize() and write() do to the size they do one
 /// at a time (whose file it is has a lock for that).
@@ -42,9 +63,12 @@ class MemoryObject : public RefCounted {
   /// The same for a page that has a frame; an empty FrameRef if it has not.
   FrameRef find(u64 index);
 
-  /// What was cut off reads as zeros when the object grows again. (Frames that are cut off while
-  /// they are mapped stay until they are unmapped.) Errc::too_large.
+  /// What was cut off reads as zeros when the object grows again. When it returns no program has
+  /// any of it any more: not the object's pages, and not its own copies of them. It may sleep, and
+  /// takes the locks of the spaces that map the object. Errc::too_large.
   Result<void> resize(u64 bytes);
+  /// The space of `mapping`, whose lock the caller holds, has no page that was cut off.
+  void note_followed(ObjectMapping& mapping);
 
   /// Copies from `offset` on; returns how many bytes there were: fewer than asked for at the end,
   /// none after it.
@@ -57,13 +81,27 @@ class MemoryObject : public RefCounted {
   explicit MemoryObject(Kind kind) : kind_(kind) {}
   ~MemoryObject();
 
-  Result<FrameRef> obtain(u64 index);
+  friend class ObjectMapping;
+
+  /// Those that have followed the last cut are behind those that have not.
+  struct Mappings {
+    List<ObjectMapping, &ObjectMapping::hook_> list;
+    u64 cuts = 0;
+
+    void follow(ObjectMapping& mapping);
+  };
+  enum class Where : u8 { inside, anywhere };  // of the object's size
+
+  Result<FrameRef> obtain(u64 index, Where where);
   void grow_to(u64 bytes);
   void cut(PageTree& pages, u64 bytes);
+  void unmap_from(u64 page);
+  Ref<UserSpace> next_to_follow();
 
   Kind kind_;
   std::atomic<u64> size_{0};  // written with pages_ locked
   Locked<PageTree> pages_;
+  Locked<Mappings> mappings_;
 };
 
 }  // namespace meridian

@@ -114,10 +114,22 @@ void UserSpace::clear_pages(UserRange range, Mapper::Gather& owed) {
   mapper().unmap(virt(range), owed);
 }
 
+void UserSpace::unmap_object(MemoryObject& object, u64 first_page) {
+  Guard guard(lock_);
+  Mapper::Gather owed = gather();
+  vmas_.for_each(vmas_.bounds(), [&](Vma& vma) {
+    if (vma.object.get() != &object) return;
+    object.note_followed(vma.mapping);
+    const u64 kept = first_page > vma.first_page ? first_page - vma.first_page : 0;
+    if (kept >= vma.pages()) return;
+    clear_pages(UserRange::between(vma.start() + (kept << kPageShift), vma.end()), owed);
+  });
+}
+
 Result<Ref<UserSpace>> UserSpace::duplicate() {
   Ref<UserSpace> child = TRY(create());
   Guard guard(lock_);
-  child->limits_ = limits_;
+  child->set_limits(limits());
   child->break_start_ = break_start_;
   child->break_ = break_;
   Mapper::Gather owed = gather();  // one invalidation for all that was write-protected
@@ -129,7 +141,7 @@ Result<Ref<UserSpace>> UserSpace::duplicate() {
 /// Pages of shared mappings are left out: the child finds them in the object.
 Result<void> UserSpace::copy_vma(Vma& vma, UserSpace& child, Mapper::Gather& owed) {
   VmaTraits traits = vma.traits;
-  traits.locked = false;
+  set_lock(traits, std::nullopt);
   Vma& copy = *TRY(child.vmas_.make(vma.range(), traits, vma.object, vma.first_page));
   child.account(copy, true);
   child.vmas_.insert(copy);
@@ -188,14 +200,6 @@ Result<void> UserSpace::access(UserAddr start, u64 size, UserAccess how, OnPart&
 SpaceStats UserSpace::stats() {
   Guard guard(lock_);
   return stats_;
-}
-void UserSpace::set_limits(const SpaceLimits& limits) {
-  Guard guard(lock_);
-  limits_ = limits;
-}
-SpaceLimits UserSpace::limits() {
-  Guard guard(lock_);
-  return limits_;
 }
 UserAddr UserSpace::break_start() {
   Guard guard(lock_);

@@ -12,8 +12,10 @@
 
 #include <arch/paging.h>
 
+#include <optional>
+
 #include "kernel/lib/ref.h"
-#include "kernel/sync/spinlock.h"
+#include "kernel/sync/mutex.h"
 #include "mm/kernel/kernel_space.h"
 #include "mm/user/space_tlb.h"
 #include "mm/user/vma_tree.h"
@@ -24,6 +26,24 @@ namespace meridian {
 struct SpaceLimits {
   static constexpr u64 kNone = ~u64{0};
   u64 address_space = kNone, data = kNone, stack = 8_MiB, locked = 8_MiB;
+};
+
+/// Limits that are set while others look.
+class AtomicLimits {
+ public:
+  SpaceLimits get() const {
+    const auto value = [](const std::atomic<u64>& limit) {
+      return limit.load(std::memory_order_relaxed);
+    };
+    return {value(address_space), value(data), value(stack), value(locked)};
+  }
+  void set(const SpaceLimits& limits) {
+    address_space = limits.address_space, data = limits.data, stack = limits.stack;
+    locked = limits.locked;
+  }
+
+  std::atomic<u64> address_space{SpaceLimits::kNone}, data{SpaceLimits::kNone}, stack{8_MiB},
+      locked{8_MiB};
 };
 
 /// What /proc/PID/status and getrusage() tell, in pages and events.
@@ -103,7 +123,7 @@ class UserSpace : public RefCounted {
   };
   /// mmap(). EINVAL, ENOMEM; not_permitted below the lowest address, or if nothing may be locked;
   /// try_again if too much is; already_mapped (fixed_no_replace); write_and_execute: no page may be
-  /// both; no_access: more is asked for than traits.most.
+  /// both; no_access: more is asked for than traits.most; too_large: no object has such pages.
   Result<UserAddr> map(const Request& request);
   /// munmap(). EINVAL, ENOMEM.
   Result<void> unmap(UserAddr start, u64 size);
@@ -132,14 +152,20 @@ class UserSpace : public RefCounted {
   /// mincore(): `visit(context, page, resident)` for each page. EINVAL, ENOMEM.
   Result<void> residency(UserAddr start, u64 size, void (*visit)(void*, u64 page, bool resident),
                          void* context);
-  /// msync(): memory and object are one, so only the range is checked. EINVAL, ENOMEM.
-  Result<void> sync(UserAddr start, u64 size);
-  /// mlock(), munlock(). EINVAL, ENOMEM; not_permitted if nothing may be locked.
-  Result<void> lock(UserAddr start, u64 size);
+  /// msync(): memory and object are one, so only the range is checked. EINVAL, ENOMEM; busy if
+  /// something in it is locked and `invalidate` (MS_INVALIDATE) is set.
+  struct Sync {
+    bool invalidate = false;
+  };
+  Result<void> sync(UserAddr start, u64 size, Sync how);
+  /// mlock(), mlock2(), munlock(). EINVAL, ENOMEM; not_permitted if nothing may be locked.
+  enum class Lock : u8 { now, on_touch };
+  Result<void> lock(UserAddr start, u64 size, Lock when = Lock::now);
   Result<void> unlock(UserAddr start, u64 size);
   /// mlockall(): of what is mapped, of what will be, or both. ENOMEM, not_permitted.
   struct LockAll {
     bool current = false, future = false;
+    Lock when = Lock::now;
   };
   Result<void> lock_all(LockAll which);
   void unlock_all();
@@ -153,9 +179,13 @@ class UserSpace : public RefCounted {
   /// Writes zeros, as write().
   Result<void> clear(UserRange range);
 
+  /// For MemoryObject: no page of `object` from `first_page` on, nor a copy of one, stays mapped.
+  void unmap_object(MemoryObject& object, u64 first_page);
+
   SpaceStats stats();
-  void set_limits(const SpaceLimits& limits);
-  SpaceLimits limits();
+  /// What is beyond them already stays. (Without the lock: anybody may.)
+  void set_limits(const SpaceLimits& limits) { limits_.set(limits); }
+  SpaceLimits limits() const { return limits_.get(); }
   UserAddr break_start();
 
   /// Calls `visit(const Vma&)` for each, lowest first, with the lock held: for /proc/PID/maps.
@@ -171,7 +201,8 @@ class UserSpace : public RefCounted {
   AsidContext& asid() { return asid_; }
 
  private:
-  explicit UserSpace(Frame root) : root_(root), vmas_(UserAddr(current_layout().user_end())) {}
+  explicit UserSpace(Frame root)
+      : root_(root), vmas_(UserAddr(current_layout().user_end()), this) {}
   ~UserSpace();
 
   // What these ask for is done page by page, each with the lock taken anew.
@@ -224,8 +255,10 @@ class UserSpace : public RefCounted {
   Result<void> drop_contents(UserRange range, Advice advice);
   Result<void> change_traits(UserRange range, Advice advice);
   Result<void> check_covered(UserRange range) const;
-  Result<void> set_locked(UserRange range, bool locked);
-  void set_all_locked(bool locked);
+  Result<void> set_locked(UserRange range, std::optional<Lock> lock);
+  void set_all_locked(std::optional<Lock> lock);
+  void set_lock(Vma& vma, std::optional<Lock> lock);
+  static void set_lock(VmaTraits& traits, std::optional<Lock> lock);
   bool is_resident(UserAddr page);
 
   // fault.cc
@@ -239,18 +272,18 @@ class UserSpace : public RefCounted {
   FaultOutcome map_page(UserAddr page, Frame frame, const Attributes& rights);
   static bool is_sole_owner(Frame frame);
 
-  // Whoever waits spins until there is a scheduler to sleep with; no access to a program's memory
-  // is made with the lock held.
-  using Guard = SpinGuard;
-  Spinlock lock_;
+  // Long work is done with it, and who waits for it sleeps. No access to a program's memory is made
+  // with it held, since that may fault.
+  using Guard = MutexGuard;
+  Mutex lock_;
   KernelTableStore tables_;
   Frame root_;
   AsidContext asid_;
   VmaTree vmas_;
-  SpaceLimits limits_;
+  AtomicLimits limits_;
   SpaceStats stats_;
   UserAddr break_start_, break_;
-  bool lock_future_ = false;
+  std::optional<Lock> lock_future_;
 };
 
 }  // namespace meridian

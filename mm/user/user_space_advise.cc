@@ -153,7 +153,8 @@ bool UserSpace::populate(UserRange range, Populate which) {
     if (which == Populate::locked && stats_.locked == 0) return true;
     const Vma* const vma = vmas_.first_ending_after(page);
     if (vma == nullptr || vma->start() >= range.end()) return true;
-    const bool wanted = which == Populate::all || vma->traits.locked;
+    const bool wanted =
+        which == Populate::all || (vma->traits.locked && !vma->traits.lock_on_touch);
     if (vma->start() > page || !wanted) {
       page = (vma->start() > page ? vma->start() : vma->end()) - kPageSize;
       continue;
@@ -184,15 +185,18 @@ bool UserSpace::is_resident(UserAddr page) {
   return vma->object && vma->object->find(vma->page_at(page));
 }
 
-Result<void> UserSpace::sync(UserAddr start, u64 size) {
+Result<void> UserSpace::sync(UserAddr start, u64 size, Sync how) {
   if (!start.is_aligned(kPageSize)) return Error{Errc::not_aligned, start.value()};
   const Result<UserRange> range = whole_pages(start, size, vmas_.bounds());
   if (!range.has_value()) return Error{Errc::not_mapped, start.value()};
   Guard guard(lock_);
+  bool locked = false;
+  vmas_.for_each(range.value(), [&](const Vma& vma) { locked |= vma.traits.locked; });
+  if (locked && how.invalidate) return Error{Errc::busy, start.value()};
   return check_covered(range.value());
 }
 
-Result<void> UserSpace::lock(UserAddr start, u64 size) {
+Result<void> UserSpace::lock(UserAddr start, u64 size, Lock when) {
   const UserRange range = TRY(touched_pages(start, size, vmas_.bounds()));
   {
     Guard guard(lock_);
@@ -202,7 +206,7 @@ Result<void> UserSpace::lock(UserAddr start, u64 size) {
       if (vma.traits.locked) more -= intersection(vma.range(), range).size() >> kPageShift;
     });
     if (exceeds(stats_.locked, more, limits_.locked)) return Error{Errc::over_limit, more};
-    TRY(set_locked(range, true));
+    TRY(set_locked(range, when));
   }
   if (!populate(range, Populate::locked)) return Error{Errc::not_mapped, start.value()};
   return {};
@@ -211,19 +215,17 @@ Result<void> UserSpace::lock(UserAddr start, u64 size) {
 Result<void> UserSpace::unlock(UserAddr start, u64 size) {
   const UserRange range = TRY(touched_pages(start, size, vmas_.bounds()));
   Guard guard(lock_);
-  return set_locked(range, false);
+  return set_locked(range, std::nullopt);
 }
 
 /// As Linux: changes all up to the first hole, which is ENOMEM.
-Result<void> UserSpace::set_locked(UserRange range, bool locked) {
+Result<void> UserSpace::set_locked(UserRange range, std::optional<Lock> lock) {
   if (range.is_empty()) return {};
   TRY(vmas_.isolate(range));
   UserAddr done = range.start();
   for (Vma* vma = vmas_.find(done); vma != nullptr && vma->start() == done && done < range.end();
        vma = VmaTree::next(*vma)) {
-    account(*vma, false);
-    vma->traits.locked = locked;
-    account(*vma, true);
+    set_lock(*vma, lock);
     done = vma->end();
   }
   vmas_.join(range);
@@ -236,9 +238,10 @@ Result<void> UserSpace::lock_all(LockAll which) {
     TRY(may_lock());
     if (which.current && exceeds(0, stats_.mapped, limits_.locked))
       return Error{Errc::over_limit, stats_.mapped};
-    lock_future_ = which.future;
+    lock_future_.reset();
+    if (which.future) lock_future_ = which.when;
     if (!which.current) return {};
-    set_all_locked(true);
+    set_all_locked(which.when);
   }
   populate(vmas_.bounds(), Populate::locked);  // as Linux: what cannot be had stays away
   return {};
@@ -246,17 +249,25 @@ Result<void> UserSpace::lock_all(LockAll which) {
 
 void UserSpace::unlock_all() {
   Guard guard(lock_);
-  lock_future_ = false;
-  set_all_locked(false);
+  lock_future_.reset();
+  set_all_locked(std::nullopt);
 }
 
-void UserSpace::set_all_locked(bool locked) {
-  for (Vma* vma = vmas_.first(); vma != nullptr; vma = VmaTree::next(*vma)) {
-    account(*vma, false);
-    vma->traits.locked = locked;
-    account(*vma, true);
-  }
+void UserSpace::set_all_locked(std::optional<Lock> lock) {
+  for (Vma* vma = vmas_.first(); vma != nullptr; vma = VmaTree::next(*vma)) set_lock(*vma, lock);
   vmas_.join(vmas_.bounds());
+}
+
+/// Locks what is mapped, or ends that.
+void UserSpace::set_lock(Vma& vma, std::optional<Lock> lock) {
+  account(vma, false);
+  set_lock(vma.traits, lock);
+  account(vma, true);
+}
+
+void UserSpace::set_lock(VmaTraits& traits, std::optional<Lock> lock) {
+  traits.locked = lock.has_value();
+  traits.lock_on_touch = lock == Lock::on_touch;
 }
 
 }  // namespace meridian

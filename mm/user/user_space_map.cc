@@ -37,14 +37,14 @@ Result<UserAddr> UserSpace::map(const Request& request) {
 
 Result<UserRange> UserSpace::map_here(const Request& request) {
   VmaTraits traits = request.traits;
-  traits.locked |= lock_future_;
+  if (lock_future_ && !traits.locked) set_lock(traits, lock_future_);
   const UserRange range = TRY(place(request));
   if (request.traits.locked) TRY(may_lock());
   if (traits.locked && exceeds(stats_.locked, range.size() >> kPageShift, limits_.locked))
     return Error{Errc::try_again, range.size()};
+  TRY(check_offset(request, range.size()));
   if (violates_wx(traits.protection)) return Error{Errc::write_and_execute, range.start().value()};
   if (!traits.most.covers(traits.protection)) return Error{Errc::no_access};
-  TRY(check_offset(request, range.size()));
 
   Ref<MemoryObject> object = request.object;
   if (!object && traits.shared)
@@ -61,12 +61,12 @@ Result<UserRange> UserSpace::map_here(const Request& request) {
   return range;
 }
 
-/// Errc::not_aligned, or bad_range for pages that no object has.
+/// Errc::not_aligned, or too_large for pages that no object has.
 Result<void> UserSpace::check_offset(const Request& request, u64 size) {
   if (!is_aligned(request.offset, kPageSize)) return Error{Errc::not_aligned, request.offset};
   const bool fits = size <= MemoryObject::kMostBytes &&
                     request.offset <= align_down(MemoryObject::kMostBytes, kPageSize) - size;
-  if (!fits) return Error{Errc::bad_range, request.offset};
+  if (!fits) return Error{Errc::too_large, request.offset};
   return {};
 }
 
@@ -213,7 +213,7 @@ Result<void> UserSpace::set_break(UserAddr end) {
     return Error{Errc::try_again, more.size()};
   VmaTraits traits;
   traits.protection = {.read = true, .write = true};
-  traits.locked = lock_future_;
+  set_lock(traits, lock_future_);
   Vma* const vma = TRY(vmas_.make(more, traits, {}, 0));
   account(*vma, true);
   vmas_.insert(*vma);

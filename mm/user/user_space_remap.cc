@@ -131,7 +131,7 @@ void UserSpace::leave_behind(UserRange from, bool keep) {
   vmas_.for_each(from, [&](Vma& vma) {
     account(vma, false);
     if (!keep) return vmas_.remove(vma);
-    vma.traits.locked = false;
+    set_lock(vma.traits, std::nullopt);
     account(vma, true);
   });
 }

@@ -57,7 +57,8 @@ struct VmaTraits {
   Protection most{true, true, true};  // what mprotect may ask for
   bool shared = false;                // writes are seen by all who map the object
   bool grows_down = false;            // a stack: touching what lies below extends it
-  bool locked = false;                // its pages are there before they are touched
+  bool locked = false;                // its pages stay, and are there before they are touched
+  bool lock_on_touch = false;         // or, of these, only from then on
   bool dont_fork = false;             // a child has nothing here
   bool wipe_on_fork = false;          // a child has zeros here
   bool no_dump = false;               // left out of core dumps
@@ -67,11 +68,14 @@ struct VmaTraits {
 
 class Vma : public AreaNode {
  public:
-  Vma(UserRange range, const VmaTraits& its_traits, Ref<MemoryObject> its_object, u64 its_page)
+  /// Of `space`, which the object then knows (null: nobody's).
+  Vma(UserRange range, const VmaTraits& its_traits, Ref<MemoryObject> its_object, u64 its_page,
+      UserSpace* space)
       : AreaNode(range.start().value(), range.size()),
         traits(its_traits),
         object(std::move(its_object)),
-        first_page(its_page) {}
+        first_page(its_page),
+        mapping(object.get(), space) {}
 
   UserAddr start() const { return UserAddr(start_value()); }
   UserAddr end() const { return UserAddr(end_value()); }
@@ -88,6 +92,7 @@ class Vma : public AreaNode {
   VmaTraits traits;
   Ref<MemoryObject> object;  // null: anonymous and private
   u64 first_page;            // of the object, at start(); 0 without one
+  ObjectMapping mapping;
 
  private:
   friend class VmaTree;

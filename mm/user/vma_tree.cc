@@ -19,7 +19,7 @@ bool are_alike(const Vma& lower, const Vma& upper) {
 Result<Vma*> VmaTree::make(UserRange range, const VmaTraits& traits, Ref<MemoryObject> object,
                            u64 first_page) {
   if (count() >= kMost) return Error{Errc::over_limit, kMost};
-  return new (TRY(kmalloc(sizeof(Vma)))) Vma(range, traits, std::move(object), first_page);
+  return new (TRY(kmalloc(sizeof(Vma)))) Vma(range, traits, std::move(object), first_page, space_);
 }
 
 void VmaTree::destroy(Vma* vma) {

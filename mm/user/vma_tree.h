@@ -12,7 +12,9 @@ class VmaTree {
   /// Linux's default of vm.max_map_count.
   static constexpr usize kMost = 65'530;
 
-  explicit VmaTree(UserAddr end) : tree_(UserRange::between(UserAddr(0), end)) {}
+  /// Of `space`; null: its VMAs are nobody's (tests).
+  explicit VmaTree(UserAddr end, UserSpace* space = nullptr)
+      : tree_(UserRange::between(UserAddr(0), end)), space_(space) {}
   VmaTree(const VmaTree&) = delete;
   VmaTree& operator=(const VmaTree&) = delete;
   ~VmaTree() { clear(); }
@@ -79,6 +81,7 @@ class VmaTree {
   Vma* join_at(UserAddr edge);
 
   AreaTree<Vma, UserAddr> tree_;
+  UserSpace* space_;
 };
 
 }  // namespace meridian

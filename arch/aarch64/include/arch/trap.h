@@ -5,6 +5,7 @@
 #pragma once
 
 #include "arch/aarch64/regs/esr.h"
+#include "arch/aarch64/regs/spsr.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/types.h"
 #include "mm/address.h"
@@ -24,6 +25,8 @@ struct TrapFrame {
 
   /// True if EL0 was interrupted (AArch64 or, which we never start, AArch32).
   constexpr bool from_user() const { return (spsr & 0xf) == 0; }
+  /// Were interrupts masked there?
+  constexpr bool irqs_masked() const { return Spsr::I::is_set(spsr); }
 };
 static_assert(sizeof(TrapFrame) % 16 == 0, "SP stays aligned when a frame is pushed");
 

@@ -276,12 +276,27 @@ class UserSpaceModelTest : public testing::Test {
     known->second.write(offset, byte);
   }
   void write_file() {
-    const u64 page = pick(20), offset = kOffsets[pick(std::size(kOffsets) - 1)];
+    const u64 page = pick(file_model->pages), offset = kOffsets[pick(std::size(kOffsets) - 1)];
     const std::byte value{static_cast<u8>(random())};
     if (!done(file->write(page * kPageSize + offset, {&value, 1}))) return;
     Bytes& bytes = file_model->contents[page];
     if (bytes.empty()) bytes.resize(kPageSize);
     bytes[offset] = static_cast<u8>(value);
+  }
+
+  /// The file becomes shorter or longer, at its old last page's odd end or at a page's.
+  void resize_file() {
+    const u64 pages = 10 + pick(11), cut = pick(2) * 100;
+    ASSERT_TRUE(file->resize(pages * kPageSize - cut));
+    file_model->pages = pages;
+    file_model->contents.erase(file_model->contents.lower_bound(pages),
+                               file_model->contents.end());
+    if (const auto last = file_model->contents.find(pages - 1);
+        last != file_model->contents.end() && cut != 0)
+      std::fill(last->second.end() - 100, last->second.end(), u8{0});
+    for (Pair& pair : pairs)
+      for (auto& [number, page] : pair.model)
+        if (page.object == file_model && page.past_end()) page.own.reset();
   }
 
   /// True if it was done; else it must be because memory ran out on purpose.
@@ -358,6 +373,8 @@ class UserSpaceModelTest : public testing::Test {
         return mark_for_wipe(pair);
       case 11:
         return write_file();
+      case 12:
+        return resize_file();
       default:
         return touch(pair);
     }
@@ -389,7 +406,7 @@ TEST_F(UserSpaceModelTest, HoldsWhatAModelOfBytesSaysAndNoTlbIsLeftBehind) {
     }
     tlb.check();
     ASSERT_TRUE(tlb.complaints.empty()) << tlb.complaints.front() << " after " << which;
-    if (i % 8 == 0 || which < 11)
+    if (i % 8 == 0 || which < 13)
       for (Pair& each : pairs) check_vmas(each);
     ASSERT_FALSE(HasFailure()) << "after operation " << which;
   }

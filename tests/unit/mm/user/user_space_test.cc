@@ -22,7 +22,7 @@ constexpr u64 kEnd = u64{1} << 48, kPage = 4096;
 constexpr UserAddr kBase{0x10'0000'0000};
 
 constexpr int kOk = 0, kEperm = 1, kEagain = 11, kEnomem = 12, kEacces = 13, kEfault = 14,
-              kEexist = 17, kEinval = 22;
+              kEbusy = 16, kEexist = 17, kEinval = 22;
 
 constexpr Protection kNone{}, kRead{.read = true}, kReadWrite{.read = true, .write = true},
     kReadExecute{.read = true, .execute = true}, kAll{.read = true, .write = true, .execute = true};
@@ -276,6 +276,38 @@ TEST_F(UserSpaceTest, ASharedFilePageIsTheFiles) {
   EXPECT_EQ(frame_info(frame_at(1)).references(), 2u) << "the file's and the mapping's";
 }
 
+/// The file shrinks while it is mapped, shared and private, here and in a child: what lay beyond its new
+/// end is gone from all, the private copies too (Linux: SIGBUS), and comes back as zeros.
+TEST_F(UserSpaceTest, PagesThatAreCutOffAFileLeaveEveryMapping) {
+  map_file(0, 4, 4 * kPage, true, kReadWrite);
+  UserSpace::Request wanted = request(page(10), 3 * kPage);
+  wanted.object = object;
+  wanted.offset = kPage;
+  ASSERT_TRUE(space->map(wanted));
+  for (const u64 i : {0, 1, 2, 3, 10, 11, 12}) ASSERT_EQ(write(i), FaultOutcome::resolved);
+  const Ref<UserSpace> child = space->duplicate().take();
+  ASSERT_EQ(child->resolve(page(3), UserAccess::read), FaultOutcome::resolved);
+
+  ASSERT_TRUE(object->resize(2 * kPage - 100));
+  EXPECT_TRUE(view(*space, 0) && view(*space, 1) && view(*space, 10));
+  for (const u64 i : {2, 3, 11, 12}) {
+    EXPECT_FALSE(view(*space, i)) << i;
+    EXPECT_FALSE(view(*child, i)) << i;
+    EXPECT_EQ(read(i), FaultOutcome::past_end);
+    EXPECT_EQ(child->resolve(page(i), UserAccess::write), FaultOutcome::past_end);
+  }
+  EXPECT_TRUE(view(*child, 10)) << "its copy lies before the end";
+  EXPECT_EQ(space->stats().resident(), 3u);
+
+  ASSERT_TRUE(object->resize(3 * kPage));
+  EXPECT_EQ(read(2), FaultOutcome::resolved);
+  EXPECT_EQ(byte_at(2), 0);
+  EXPECT_EQ(read(3), FaultOutcome::past_end);
+  byte_at(1) = 77;
+  EXPECT_EQ(child->resolve(page(1), UserAccess::read), FaultOutcome::resolved);
+  EXPECT_EQ(view(*child, 1)->pa, view(*space, 1)->pa) << "still one page";
+}
+
 TEST_F(UserSpaceTest, ForkSharesFramesUntilOneSideWrites) {
   map(0, 3);
   for (u64 i = 0; i < 2; ++i) {
@@ -526,6 +558,23 @@ TEST_F(UserSpaceTest, MlockTakesThePagesAndCountsThem) {
   EXPECT_EQ(vmas(), 1u);
 }
 
+TEST_F(UserSpaceTest, Mlock2CanWaitUntilThePagesAreTouched) {
+  map(0, 4);
+  ASSERT_TRUE(space->lock(page(0), 2 * kPage, UserSpace::Lock::on_touch));
+  EXPECT_EQ(space->stats().locked, 2u);
+  EXPECT_EQ(space->stats().resident(), 0u);
+  ASSERT_TRUE(space->lock(page(0), kPage));
+  EXPECT_EQ(space->stats().locked, 2u);
+  EXPECT_EQ(space->stats().resident(), 1u);
+  EXPECT_EQ(errno_of_result(space->sync(page(0), 3 * kPage, {.invalidate = true})), kEbusy);
+  EXPECT_EQ(errno_of_result(space->sync(page(2), kPage, {.invalidate = true})), kOk);
+  space->unlock_all();
+  ASSERT_TRUE(space->lock_all({.current = false, .future = true, .when = UserSpace::Lock::on_touch}));
+  map(8, 2);
+  EXPECT_EQ(space->stats().locked, 2u);
+  EXPECT_EQ(space->stats().resident(), 1u);
+}
+
 TEST_F(UserSpaceTest, MlockallHoldsForWhatIsMappedLater) {
   map(0, 2);
   ASSERT_TRUE(space->lock_all({.current = true, .future = true}));
@@ -551,9 +600,9 @@ TEST_F(UserSpaceTest, MincoreAndMsyncWantEveryPageMapped) {
   EXPECT_EQ(errno_of_result(space->residency(page(0) + 1, kPage, note, &seen)), kEinval);
   EXPECT_EQ(errno_of_result(space->residency(page(0), 3 * kPage, note, &seen)), kEnomem);
   EXPECT_EQ(errno_of_result(space->residency(UserAddr(kEnd), kPage, note, &seen)), kEnomem);
-  EXPECT_EQ(errno_of_result(space->sync(page(0), 2 * kPage)), kOk);
-  EXPECT_EQ(errno_of_result(space->sync(page(0) + 1, kPage)), kEinval);
-  EXPECT_EQ(errno_of_result(space->sync(page(1), 2 * kPage)), kEnomem);
+  EXPECT_EQ(errno_of_result(space->sync(page(0), 2 * kPage, {})), kOk);
+  EXPECT_EQ(errno_of_result(space->sync(page(0) + 1, kPage, {})), kEinval);
+  EXPECT_EQ(errno_of_result(space->sync(page(1), 2 * kPage, {})), kEnomem);
 }
 
 TEST_F(UserSpaceTest, AStackGrowsDownToItsLimitAndNoNearerToOthers) {
