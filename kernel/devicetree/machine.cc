@@ -139,6 +139,10 @@ class Collector {
     if (!node.may_be_compatible("arm,")) return {};
     if (node.is_compatible("arm,pl011"))
       return ++uarts_ == 1 ? take_uart(node, machine_) : Result<void>{};
+    if (node.is_compatible("arm,pl031")) {
+      machine_.real_time_clock = TRY(node.reg(0));
+      return {};
+    }
     if (node.is_compatible("arm,cortex-a15-gic") || node.is_compatible("arm,gic-400"))
       return take_gic(node, 2, machine_);
     if (node.is_compatible("arm,gic-v3")) return take_gic(node, 3, machine_);

@@ -47,6 +47,7 @@ struct MachineDescription {
   Uart uart;
   Gic gic;
   Timer timer;
+  PhysRange real_time_clock;  // a PL031's registers; empty if there is none
   Psci psci = Psci::none;
   FixedVector<u64, kMaxCpus> cpus;  // MPIDR affinities, in the tree's order
   usize cpu_count = 0;

@@ -76,6 +76,7 @@ class Devices {
   Devices() {
     const MachineDescription& machine = the_system().machine;
     add(machine.uart.registers, "pl011");
+    add(machine.real_time_clock, "pl031");
     add(machine.gic.distributor, "GICD");
     add(machine.gic.cpu_interface, "GICC");
     for (const PhysRange& region : machine.gic.redistributors) add(region, "GICR");

@@ -2,8 +2,9 @@
 #include "kernel/fs/proc_files.h"
 
 #include "kernel/fs/memory_files.h"
-#include "kernel/fs/root.h"
+#include "kernel/fs/system_names.h"
 #include "kernel/init/system.h"
+#include "kernel/time/clock.h"
 
 namespace meridian {
 namespace {
@@ -15,11 +16,6 @@ void print_text(Writer& out) {
 }
 #define TEXT_FILE(name, text) constexpr char name[] = text
 
-/// What uname(2) is told, too: programs ask for the Linux whose calls they may make.
-TEXT_FILE(kOsType, "Linux\n");
-TEXT_FILE(kOsRelease, "6.1.0\n");
-TEXT_FILE(kHostName, "meridian\n");
-TEXT_FILE(kVersion, "Linux version 6.1.0 (Meridian: its system calls, not its code)\n");
 TEXT_FILE(kPidMax, "32768\n");
 TEXT_FILE(kThreadsMax, "32768\n");
 TEXT_FILE(kZero, "0\n");
@@ -32,9 +28,20 @@ TEXT_FILE(kMounts, "rootfs / tmpfs rw 0 0\nproc /proc proc rw 0 0\n");
 /// Nobody counts what waits to run yet.
 TEXT_FILE(kLoadAverage, "0.00 0.00 0.00 1/1 1\n");
 
+void print_os_type(Writer& out) { print(out, "{}\n", kSystemName); }
+void print_os_release(Writer& out) { print(out, "{}\n", kSystemRelease); }
+void print_version(Writer& out) {
+  print(out, "{} version {} {}\n", kSystemName, kSystemRelease, kSystemVersion);
+}
+void print_host_name(Writer& out) {
+  print(out, "{}\n", host_names.with([](HostNames& names) { return names.host; }).view());
+}
+
+constexpr u64 kNanosecondsPerTick = kNanosecondsPerSecond / 100;
+
 void print_uptime(Writer& out) {
-  const FileTime now = time_since_start();
-  print(out, "{}.{:02} 0.00\n", static_cast<u64>(now.seconds), now.nanoseconds / 10'000'000);
+  const u64 ticks = time_since_start() / kNanosecondsPerTick;
+  print(out, "{}.{:02} 0.00\n", ticks / 100, ticks % 100);
 }
 
 void print_command_line(Writer& out) { print(out, "{}\n", the_system().machine.bootargs); }
@@ -43,10 +50,10 @@ void print_cpuinfo(Writer& out) { out.write("processor\t: 0\n\n"); }
 
 /// Times in ticks of 1/100 s; the time that passed is all idle, as far as anybody has counted.
 void print_cpu_times(Writer& out) {
-  const FileTime now = time_since_start();
-  const u64 ticks = static_cast<u64>(now.seconds) * 100 + now.nanoseconds / 10'000'000;
+  const u64 now = time_since_start(), ticks = now / kNanosecondsPerTick;
   print(out, "cpu  0 0 0 {} 0 0 0 0 0 0\ncpu0 0 0 0 {} 0 0 0 0 0 0\n", ticks, ticks);
-  out.write("intr 0\nctxt 0\nbtime 0\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n");
+  print(out, "intr 0\nctxt 0\nbtime {}\n", (real_time() - now) / kNanosecondsPerSecond);
+  out.write("processes 1\nprocs_running 1\nprocs_blocked 0\n");
 }
 
 constexpr ProcFile kFiles[] = {
@@ -61,9 +68,9 @@ constexpr ProcFile kFiles[] = {
     {"slabinfo", print_slabinfo},
     {"stat", print_cpu_times},
     {"sys/kernel/core_pattern", print_text<kCorePattern>},
-    {"sys/kernel/hostname", print_text<kHostName>},
-    {"sys/kernel/osrelease", print_text<kOsRelease>},
-    {"sys/kernel/ostype", print_text<kOsType>},
+    {"sys/kernel/hostname", print_host_name},
+    {"sys/kernel/osrelease", print_os_release},
+    {"sys/kernel/ostype", print_os_type},
     {"sys/kernel/pid_max", print_text<kPidMax>},
     {"sys/kernel/tainted", print_text<kZero>},
     {"sys/kernel/threads-max", print_text<kThreadsMax>},
@@ -72,7 +79,7 @@ constexpr ProcFile kFiles[] = {
     {"sys/vm/overcommit_memory", print_text<kZero>},
     {"sys/vm/overcommit_ratio", print_text<kOvercommitRatio>},
     {"uptime", print_uptime},
-    {"version", print_text<kVersion>},
+    {"version", print_version},
     {"vmallocinfo", print_vmallocinfo},
     {"zoneinfo", print_zoneinfo},
 };

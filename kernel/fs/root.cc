@@ -11,6 +11,7 @@
 #include "kernel/init/system.h"
 #include "kernel/log/log.h"
 #include "kernel/sync/mutex.h"
+#include "kernel/time/clock.h"
 
 namespace meridian {
 namespace {
@@ -18,6 +19,13 @@ namespace {
 /// With a reference that is never given back: a global with a destructor would want an atexit().
 constinit Guarded<Directory*> the_root{nullptr};
 constinit ProcSource* proc_source = nullptr;
+
+/// By which file systems date things.
+FileTime file_time() {
+  const u64 now = real_time();
+  return {static_cast<i64>(now / kNanosecondsPerSecond),
+          static_cast<u32>(now % kNanosecondsPerSecond)};
+}
 
 /// The directory `name` in `root`, made if the initramfs has none.
 Result<Ref<Directory>> directory_in(Directory& root, std::string_view name, u32 permissions) {
@@ -40,13 +48,13 @@ Result<void> add_devices(Directory& root) {
 
 /// A tmpfs with the archive in it; an empty one if the archive is damaged.
 Result<Ref<Directory>> unpacked(std::span<const std::byte> archive) {
-  Ref<Directory> root = TRY(make_tmpfs(time_since_start));
+  Ref<Directory> root = TRY(make_tmpfs(file_time));
   if (archive.empty()) return root;
   const Result<void> done = unpack_initramfs(archive, root);
   if (done.has_value()) return root;
   log("initramfs", "{} at byte {}: no file of it is used", name_of(done.error().code),
       done.error().about);
-  return make_tmpfs(time_since_start);
+  return make_tmpfs(file_time);
 }
 
 Result<Ref<Directory>> make_root() {
@@ -55,7 +63,7 @@ Result<Ref<Directory>> make_root() {
   TRY(add_devices(*root));
   TRY(directory_in(*root, "tmp", 01777));
   const auto proc = TRY(directory_in(*root, "proc", 0555));
-  TRY(proc->mount(*TRY(make_proc_fs(time_since_start, proc_files(), proc_source))));
+  TRY(proc->mount(*TRY(make_proc_fs(file_time, proc_files(), proc_source))));
   return root;
 }
 
@@ -74,12 +82,5 @@ Result<PathStart> root_start() {
 }
 
 void use_proc_source(ProcSource& source) { proc_source = &source; }
-
-FileTime time_since_start() {
-  constexpr u64 kNanoseconds = 1'000'000'000;
-  const u64 frequency = arch::counter_frequency(), ticks = arch::counter();
-  return {static_cast<i64>(ticks / frequency),
-          static_cast<u32>(ticks % frequency * kNanoseconds / frequency)};
-}
 
 }  // namespace meridian

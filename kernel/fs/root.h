@@ -18,7 +18,4 @@ Result<PathStart> root_start();
 /// Who shows processes in /proc; to be called before anybody asks for the root.
 void use_proc_source(ProcSource& source);
 
-/// What file systems take the time from: seconds since the machine started.
-FileTime time_since_start();
-
 }  // namespace meridian

@@ -7,7 +7,9 @@
 #include "kernel/console/console.h"
 #include "kernel/init/stages.h"
 #include "kernel/log/log.h"
+#include "kernel/time/clock.h"
 #include "mm/image.h"
+#include "mm/kernel/ioremap.h"
 #include "mm/kernel/linear_map.h"
 #include "mm/kernel/vmalloc.h"
 #include "mm/layout/layout.h"
@@ -69,6 +71,24 @@ Result<const std::byte*> reach(const MachineDescription& machine, PhysRange memo
   return static_cast<const std::byte*>(mapped.value()) + (memory.start() - first.address());
 }
 
+/// Errc::not_found if the machine has none.
+Result<u64> read_real_time_clock(const MachineDescription& machine) {
+  if (machine.real_time_clock.is_empty()) return Error{Errc::not_found};
+  void* const registers = TRY(ioremap(machine.real_time_clock));
+  const u64 seconds = arch::read_real_time_clock(VirtAddr::of(registers));
+  iounmap(registers);
+  return seconds;
+}
+
+void start_clock(const MachineDescription& machine) {
+  const Result<u64> seconds = read_real_time_clock(machine);
+  if (seconds.has_value())
+    set_real_time(seconds.value() * kNanosecondsPerSecond);
+  else
+    log("devices", "no real-time clock: {}; the date begins in 1970",
+        name_of(seconds.error().code));
+}
+
 }  // namespace
 
 void start_console(System& system) {
@@ -103,6 +123,7 @@ void read_command_line(System& system) {
 
 void start_devices(System& system) {
   const MachineDescription& machine = system.machine;
+  start_clock(machine);
   const Result<void> controller = arch::start_interrupts(machine);
   if (!controller.has_value()) {
     // Not the end: keys can be polled, and nothing else needs an interrupt.

@@ -6,7 +6,6 @@
 #include "kernel/fs/tty.h"
 #include "kernel/proc/process_table.h"
 #include "kernel/proc/signals.h"
-#include "kernel/proc/thread_list.h"
 #include "mm/user/active_user_space.h"
 #include "mm/user/user_copy.h"
 
@@ -42,6 +41,9 @@ void give_away_children(ProcessTable& table, Process& process, Gone& gone) {
   bool any_ended = false;
   while (Process* const child = process.children.pop_front()) {
     child->family.parent = heir;
+    if (child->family.parent_death_signal != 0)
+      (void)post_signal(table, *child,
+                        {.signal = child->family.parent_death_signal, .pid = process.pid()});
     const bool ended = child->family.state == ProcessState::ended;
     any_ended |= ended;
     if (heir != nullptr)
@@ -57,7 +59,7 @@ void mark_ended(ProcessTable& table, Process& me, const ProcessEnd& end, Gone& g
   give_away_children(table, me, gone);
   me.family.state = ProcessState::ended;
   me.family.end = end;
-  me.family.run_time = thread_info(me.thread()).run_time;
+  me.family.usage = usage_of(me);
   const bool exited = end.how == ProcessEnd::How::exited;
   tell_parent(table, me, exited ? kCldExited : kCldKilled, end.status);
   Process* const parent = me.family.parent;
@@ -84,6 +86,7 @@ void leave_space(Process& me) {
 void exit_process(const ProcessEnd& end) {
   Process& me = Process::current();
   arch::unmask_interrupts();
+  me.interval_timers.stop();
   clear_tid(me);
   me.set_files({});
   me.set_fs({});
@@ -171,9 +174,11 @@ Result<WaitOutcome> wait_for_child(const WaitRequest& request) {
       has_any = true;
       outcome = news_of(request, *child);
       if (outcome.pid == 0) continue;
-      outcome.user_time = child->family.run_time;
-      if (child->family.state == ProcessState::ended && !request.leave) {
-        me.family.children_run_time += child->family.run_time + child->family.children_run_time;
+      const bool ended = child->family.state == ProcessState::ended;
+      outcome.usage = ended ? child->family.usage : usage_of(*child);
+      outcome.usage.add(child->family.children_usage);
+      if (ended && !request.leave) {
+        me.family.children_usage.add(outcome.usage);
         reap(table, *child, gone);
       }
       return true;

@@ -28,7 +28,7 @@ struct WaitOutcome {
   i32 code = 0;     // kCldExited and so on
   i32 status = 0;   // exit status or signal
   u32 wait_status = 0;
-  u64 user_time = 0;  // in counter ticks
+  Usage usage;        // of the child and of its descendants that it waited for
 };
 
 /// Waits for a child of the calling process. Errc::not_found (ECHILD) if there is none that it could

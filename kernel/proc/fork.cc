@@ -17,6 +17,7 @@ Result<void> copy_resources(Process& parent, Process& child, const ForkOptions& 
   child.set_places(parent.places());
   child.set_name(parent.name());
   child.on_fault = parent.on_fault;
+  child.may_gain_privileges = parent.may_gain_privileges;
   child.clear_child_tid = options.clear_child_tid;
   return {};
 }
@@ -53,6 +54,7 @@ Result<void> enter_table(Process& parent, Process& child, const ForkOptions& opt
     child.family.group = parent.family.group;
     child.family.session = parent.family.session;
     child.family.exit_signal = options.exit_signal;
+    child.family.nice = parent.family.nice;
     parent.children.push_back(child);
     return {};
   });

@@ -71,10 +71,35 @@ void Process::set_limit(LimitKind kind, Limit limit) {
   });
 }
 
+namespace {
+
+Usage usage_in(UserSpace& space) {
+  const SpaceStats stats = space.stats();
+  return {.minor_faults = stats.minor_faults,
+          .major_faults = stats.major_faults,
+          .peak_resident = stats.peak_resident};
+}
+
+}  // namespace
+
+/// What happened in a space before the process came (another's, after vfork) is not its own.
 void Process::set_space(Ref<UserSpace> space) {
   resources_.with([&](Resources& r) {
+    if (space_) r.in_earlier_spaces.add(usage_in(*space_));
     std::swap(space_, space);
-    if (space_) space_->set_limits(r.limits.of_space());
+    if (!space_) return;
+    space_->set_limits(r.limits.of_space());
+    const Usage others = usage_in(*space_);
+    r.in_earlier_spaces.minor_faults -= others.minor_faults;
+    r.in_earlier_spaces.major_faults -= others.major_faults;
+  });
+}
+
+Usage Process::memory_usage() {
+  return resources_.with([&](Resources& r) {
+    Usage usage = r.in_earlier_spaces;
+    if (space_) usage.add(usage_in(*space_));
+    return usage;
   });
 }
 

@@ -18,9 +18,11 @@
 #include "kernel/fs/fs_context.h"
 #include "kernel/lib/fixed_text.h"
 #include "kernel/lib/treap.h"
+#include "kernel/proc/interval_timers.h"
 #include "kernel/proc/limits.h"
 #include "kernel/proc/signal.h"
 #include "kernel/proc/thread.h"
+#include "kernel/proc/usage.h"
 #include "mm/user/user_space.h"
 
 namespace meridian {
@@ -58,8 +60,10 @@ struct Family {
   // What wait4() has not told yet: a stop (the signal, else 0), and that it goes on.
   Signal stopped_by = 0;
   bool continued = false;
-  u64 run_time = 0;           // of its own, once it has ended; in counter ticks
-  u64 children_run_time = 0;  // of the descendants that were waited for
+  Usage usage;           // of its own, once it has ended
+  Usage children_usage;  // of the descendants that were waited for
+  i8 nice = 0;           // kept for who asks: the scheduler treats all alike
+  Signal parent_death_signal = 0;  // what it gets when its parent ends; 0: nothing
 };
 
 /// What it does with signals, and those that wait for it.
@@ -115,6 +119,10 @@ class Process final : public RefCounted {
   const Ref<FsContext>& fs_ref() { return fs_; }
   OnFault on_fault = OnFault::report;
   UserAddr clear_child_tid{};  // set_tid_address
+  /// When a sleep that a signal interrupted was to end, by Clock::since_start: if no handler runs, the
+  /// call is made again, and goes on with it.
+  std::optional<u64> interrupted_sleep;
+  bool may_gain_privileges = true;  // until prctl(PR_SET_NO_NEW_PRIVS); children inherit it
 
   // For anybody. These are empty once the process has ended.
   Ref<UserSpace> share_space() { return shared(space_); }
@@ -127,8 +135,11 @@ class Process final : public RefCounted {
   Limits limits();
   Limit limit(LimitKind kind) { return limits()[kind]; }
   void set_limit(LimitKind kind, Limit limit);
+  /// Its part of usage_of(): faults and resident memory.
+  Usage memory_usage();
 
   Locked<SignalState> signals;
+  IntervalTimers interval_timers{*this};
 
   /// Resources change hands: the new ones are its own from now on. (Its own thread, or before it
   /// runs.)
@@ -167,6 +178,7 @@ class Process final : public RefCounted {
     FixedText<16> name;
     ProgramPlaces places;
     Limits limits;
+    Usage in_earlier_spaces;
   };
 
   static void begin(void* process);

@@ -298,6 +298,7 @@ void CpuQueue::run_next() {
     const u32 bit = 1u << index();
     if (to == idle_) idle_cpus.fetch_or(bit);
     if (&from == idle_) idle_cpus.fetch_and(~bit);
+    ++(from.state_ == ThreadState::sleeping ? from.waits_ : from.preemptions_);
     ++switches_;
     renew_user_half(*to, index());
     arch::switch_context(from, *to);
@@ -373,7 +374,9 @@ ThreadInfo CpuQueue::info_of(const Thread& thread) const {
           .state = thread.state_,
           .cpu = static_cast<unsigned>(thread.cpu),
           .bound = thread.is_bound(),
-          .run_time = thread.run_time_ + present};
+          .run_time = thread.run_time_ + present,
+          .waits = thread.waits_,
+          .preemptions = thread.preemptions_};
 }
 
 WakeReason Thread::sleep(const WaitOptions& options) {

@@ -79,6 +79,7 @@ class Thread final : public Sleeper, public arch::ThreadContext, public RefCount
   mutable bool interrupted_ = false;  // read without the lock, too
   u64 deadline_ = 0;
   u64 run_time_ = 0;  // in ticks, without the present run
+  u64 waits_ = 0, preemptions_ = 0;
   ListHook<Thread> ready_hook_, timer_hook_;
 
   ListHook<Thread> all_hook_;  // the list of all has a lock of its own
@@ -116,6 +117,7 @@ struct ThreadInfo {
   unsigned cpu = 0;
   bool bound = false;
   u64 run_time = 0;  // in ticks of arch::counter()
+  u64 waits = 0, preemptions = 0;  // how often it slept, and how often it had to make room
 };
 /// The first thread whose id is above `id`; nothing if there is none. (For listing all of them
 /// while they come and go.)

@@ -10,12 +10,15 @@
 #include "kernel/syscall/limits.h"
 #include "kernel/syscall/memory.h"
 #include "kernel/syscall/process.h"
+#include "kernel/syscall/schedule.h"
+#include "kernel/syscall/system.h"
+#include "kernel/syscall/time.h"
 
 namespace meridian {
 namespace {
 
-constexpr std::span<const SyscallEntry> kFamilies[] = {kFileCalls, kLimitCalls, kMemoryCalls,
-                                                        kProcessCalls};
+constexpr std::span<const SyscallEntry> kFamilies[] = {
+    kFileCalls, kLimitCalls, kMemoryCalls, kProcessCalls, kScheduleCalls, kSystemCalls, kTimeCalls};
 
 /// By number; null for none.
 constexpr auto kCalls = [] {

@@ -7,6 +7,7 @@
 #include "kernel/proc/fork.h"
 #include "kernel/proc/jobs.h"
 #include "kernel/proc/process_table.h"
+#include "kernel/syscall/time.h"
 #include "kernel/syscall/user_path.h"
 #include "mm/user/user_copy.h"
 
@@ -153,6 +154,10 @@ SyscallResult sys_wait4(const Syscall& call) {
                                                    : SyscallResult(outcome.error());
   if (outcome.value().pid != 0 && call.x[1] != 0) {
     const Result<void> told = write_user(call.address(1), outcome.value().wait_status);
+    if (!told.has_value()) return told.error();
+  }
+  if (outcome.value().pid != 0 && call.x[3] != 0) {
+    const Result<void> told = write_usage(call.address(3), outcome.value().usage);
     if (!told.has_value()) return told.error();
   }
   return u64{outcome.value().pid};

@@ -30,6 +30,9 @@ bool runs_high();
 /// The UART at `registers` as a console device: polled, no interrupts.
 ConsoleDevice& start_uart(VirtAddr registers);
 
+/// Seconds since 1970, as the real-time clock says whose registers these are.
+u64 read_real_time_clock(VirtAddr registers);
+
 /// Learns how to power off and the like from the machine's PSCI. Without it only semihosting ends a
 /// run.
 void start_firmware(const MachineDescription& machine);
