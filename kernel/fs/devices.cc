@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/fs/devices.h"
 
-#include <cstring>
+#include <array>
 
 #include "kernel/fs/counted.h"
 #include "kernel/fs/file.h"
@@ -13,21 +13,28 @@ namespace {
 
 /// A device that has no state: what one read and one write do.
 struct Stateless {
-  Result<u64> (*read)(std::span<std::byte> to);
-  Result<u64> (*write)(std::span<const std::byte> from);
+  Result<u64> (*read)(ByteSink& to);
+  Result<u64> (*write)(ByteSource& from);
 };
 
-Result<u64> read_nothing(std::span<std::byte>) { return u64{0}; }
-Result<u64> read_zeros(std::span<std::byte> to) {
-  std::memset(to.data(), 0, to.size());
-  return to.size();
+Result<u64> read_nothing(ByteSink&) { return u64{0}; }
+Result<u64> read_zeros(ByteSink& to) {
+  to.put_zeros(to.left());
+  return to.result();
 }
-Result<u64> read_random(std::span<std::byte> to) {
-  random_bytes().fill(to);
-  return to.size();
+Result<u64> read_random(ByteSink& to) {
+  std::array<std::byte, 256> piece;
+  while (to.left() != 0 && !to.has_failed()) {
+    random_bytes().fill(piece);
+    to.put(piece);
+  }
+  return to.result();
 }
-Result<u64> write_nowhere(std::span<const std::byte> from) { return from.size(); }
-Result<u64> write_to_full(std::span<const std::byte>) { return Error{Errc::no_space}; }
+Result<u64> write_nowhere(ByteSource& from) {
+  from.drop(from.left());
+  return from.done();
+}
+Result<u64> write_to_full(ByteSource&) { return Error{Errc::no_space}; }
 
 constexpr Stateless kNull{read_nothing, write_nowhere};
 constexpr Stateless kZero{read_zeros, write_nowhere};
@@ -40,15 +47,14 @@ class StatelessFile final : public File {
   StatelessFile(const Stateless& device, Ref<Inode> inode, OpenFlags flags)
       : File(std::move(inode), flags), device_(device) {}
 
+  bool is_seekable() const override { return true; }
   Result<u64> seek(i64, Whence) override { return u64{0}; }
 
  private:
-  Result<u64> do_read(std::span<std::byte> to) override { return device_.read(to); }
-  Result<u64> do_write(std::span<const std::byte> from) override { return device_.write(from); }
-  Result<u64> do_read_at(u64, std::span<std::byte> to) override { return device_.read(to); }
-  Result<u64> do_write_at(u64, std::span<const std::byte> from) override {
-    return device_.write(from);
-  }
+  Result<u64> do_read(ByteSink& to) override { return device_.read(to); }
+  Result<u64> do_write(ByteSource& from) override { return device_.write(from); }
+  Result<u64> do_read_at(u64, ByteSink& to) override { return device_.read(to); }
+  Result<u64> do_write_at(u64, ByteSource& from) override { return device_.write(from); }
   void destroy_this() override { destroy_counted(this); }
 
   const Stateless& device_;

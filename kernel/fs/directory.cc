@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/fs/directory.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernel/fs/counted.h"
 #include "kernel/fs/file.h"
 #include "kernel/lib/bits.h"
+#include "mm/slab/buffer.h"
 
 namespace meridian {
 namespace {
@@ -15,20 +17,27 @@ class OpenDirectory final : public PositionedFile {
  public:
   using PositionedFile::PositionedFile;
 
-  Result<u64> list(std::span<std::byte> to) override {
+  using File::list;
+  Result<u64> list(ByteSink& to) override {
+    const Buffer buffer = TRY(Buffer::make(std::min(to.left(), kMostAtOnce)));
     return position_.with([&](u64& position) -> Result<u64> {
-      DirectoryPacker packer(to);
+      DirectoryPacker packer(buffer.bytes());
       directory().list(position, packer);
-      if (packer.is_too_small()) return Error{Errc::invalid_argument, to.size()};
-      if (packer.size() != 0) position = packer.next();
-      return packer.size();
+      if (packer.is_too_small()) return Error{Errc::invalid_argument, to.left()};
+      const u64 size = packer.size();
+      if (size == 0) return u64{0};
+      if (to.put(buffer.bytes().first(size)) != size) return Error{Errc::fault};
+      position = packer.next();
+      return size;
     });
   }
 
  private:
+  static constexpr u64 kMostAtOnce = 32_KiB;  // what C libraries ask for
+
   Directory& directory() { return *inode().as_directory(); }
-  Result<u64> read_from(u64, std::span<std::byte>) override { return Error{Errc::is_a_directory}; }
-  Result<u64> write_to(u64&, std::span<const std::byte>) override {
+  Result<u64> read_from(u64, ByteSink&) override { return Error{Errc::is_a_directory}; }
+  Result<u64> write_to(u64&, ByteSource&) override {
     return Error{Errc::is_a_directory};
   }
   u64 end() override { return 0; }

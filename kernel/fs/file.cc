@@ -10,30 +10,51 @@ void File::set_flags(u32 bits) {
   }
 }
 
-Result<u64> File::read(std::span<std::byte> to) {
+Result<u64> File::read(ByteSink& to) {
   if (!flags().may_read()) return Error{Errc::bad_descriptor};
   return do_read(to);
 }
 
-Result<u64> File::write(std::span<const std::byte> from) {
+Result<u64> File::write(ByteSource& from) {
   if (!flags().may_write()) return Error{Errc::bad_descriptor};
   return do_write(from);
 }
 
-Result<u64> File::read_at(u64 offset, std::span<std::byte> to) {
+Result<u64> File::read_at(u64 offset, ByteSink& to) {
   if (!flags().may_read()) return Error{Errc::bad_descriptor};
   if (offset > MemoryObject::kMostBytes) return Error{Errc::invalid_argument, offset};
   return do_read_at(offset, to);
 }
 
-Result<u64> File::write_at(u64 offset, std::span<const std::byte> from) {
+Result<u64> File::write_at(u64 offset, ByteSource& from) {
   if (!flags().may_write()) return Error{Errc::bad_descriptor};
   if (offset > MemoryObject::kMostBytes) return Error{Errc::invalid_argument, offset};
   return do_write_at(offset, from);
 }
 
+Result<u64> File::read(std::span<std::byte> to) {
+  MemorySink sink(to);
+  return read(sink);
+}
+Result<u64> File::write(std::span<const std::byte> from) {
+  MemorySource source(from);
+  return write(source);
+}
+Result<u64> File::read_at(u64 offset, std::span<std::byte> to) {
+  MemorySink sink(to);
+  return read_at(offset, sink);
+}
+Result<u64> File::write_at(u64 offset, std::span<const std::byte> from) {
+  MemorySource source(from);
+  return write_at(offset, source);
+}
+Result<u64> File::list(std::span<std::byte> to) {
+  MemorySink sink(to);
+  return list(sink);
+}
+
 Result<u64> File::seek(i64, Whence) { return Error{Errc::not_seekable}; }
-Result<u64> File::list(std::span<std::byte>) { return Error{Errc::not_a_directory}; }
+Result<u64> File::list(ByteSink&) { return Error{Errc::not_a_directory}; }
 Result<u64> File::ioctl(u32 request, IoctlArgument&) {
   return Error{Errc::not_a_terminal, request};
 }
@@ -48,7 +69,7 @@ Result<u64> PositionedFile::seek(i64 offset, Whence whence) {
   });
 }
 
-Result<u64> PositionedFile::do_read(std::span<std::byte> to) {
+Result<u64> PositionedFile::do_read(ByteSink& to) {
   return position_.with([&](u64& position) -> Result<u64> {
     const u64 count = TRY(read_from(position, to));
     position += count;
@@ -56,15 +77,15 @@ Result<u64> PositionedFile::do_read(std::span<std::byte> to) {
   });
 }
 
-Result<u64> PositionedFile::do_write(std::span<const std::byte> from) {
+Result<u64> PositionedFile::do_write(ByteSource& from) {
   return position_.with([&](u64& position) { return write_to(position, from); });
 }
 
-Result<u64> PositionedFile::do_read_at(u64 offset, std::span<std::byte> to) {
+Result<u64> PositionedFile::do_read_at(u64 offset, ByteSink& to) {
   return read_from(offset, to);
 }
 
-Result<u64> PositionedFile::do_write_at(u64 offset, std::span<const std::byte> from) {
+Result<u64> PositionedFile::do_write_at(u64 offset, ByteSource& from) {
   return write_to(offset, from);
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// File: an open file, with its position and its flags (an "open file description"). Descriptors
-/// share it after dup() and fork(). What is read and written is the kernel's memory; whoever serves
-/// a program copies piece by piece.
+/// share it after dup() and fork().
 #pragma once
 
 #include <atomic>
@@ -10,6 +9,7 @@
 #include "kernel/fs/inode.h"
 #include "kernel/fs/poll.h"
 #include "kernel/sync/mutex.h"
+#include "mm/user/transfer.h"
 
 namespace meridian {
 
@@ -40,17 +40,25 @@ class File : public RefCounted {
   void set_flags(u32 bits);
 
   /// At the position, which moves; returns how many bytes. 0 bytes read is the end of the file.
-  /// Errc::bad_descriptor if it is not open for this, try_again (O_NONBLOCK), interrupted.
+  /// Errc::bad_descriptor if it is not open for this, try_again (O_NONBLOCK), interrupted, fault.
+  Result<u64> read(ByteSink& to);
+  Result<u64> write(ByteSource& from);
+  /// At `offset`; the position stays. Errc::not_seekable.
+  Result<u64> read_at(u64 offset, ByteSink& to);
+  Result<u64> write_at(u64 offset, ByteSource& from);
+  /// The same with the kernel's memory.
   Result<u64> read(std::span<std::byte> to);
   Result<u64> write(std::span<const std::byte> from);
-  /// At `offset`; the position stays. Errc::not_seekable.
   Result<u64> read_at(u64 offset, std::span<std::byte> to);
   Result<u64> write_at(u64 offset, std::span<const std::byte> from);
 
+  /// Does it have places at which it can be read and written?
+  virtual bool is_seekable() const { return false; }
   /// The new position. Errc::not_seekable, invalid_argument.
   virtual Result<u64> seek(i64 offset, Whence whence);
   /// getdents64. Errc::not_a_directory, invalid_argument (`to` is too small for an entry).
-  virtual Result<u64> list(std::span<std::byte> to);
+  virtual Result<u64> list(ByteSink& to);
+  Result<u64> list(std::span<std::byte> to);
   /// Errc::not_a_terminal: what a program that asks isatty() counts on.
   virtual Result<u64> ioctl(u32 request, IoctlArgument& argument);
 
@@ -69,12 +77,10 @@ class File : public RefCounted {
   bool is_nonblocking() const { return flags().has(OpenFlags::kNonblock); }
 
  private:
-  virtual Result<u64> do_read(std::span<std::byte> to) = 0;
-  virtual Result<u64> do_write(std::span<const std::byte> from) = 0;
-  virtual Result<u64> do_read_at(u64, std::span<std::byte>) { return Error{Errc::not_seekable}; }
-  virtual Result<u64> do_write_at(u64, std::span<const std::byte>) {
-    return Error{Errc::not_seekable};
-  }
+  virtual Result<u64> do_read(ByteSink& to) = 0;
+  virtual Result<u64> do_write(ByteSource& from) = 0;
+  virtual Result<u64> do_read_at(u64, ByteSink&) { return Error{Errc::not_seekable}; }
+  virtual Result<u64> do_write_at(u64, ByteSource&) { return Error{Errc::not_seekable}; }
   virtual void destroy_this() = 0;
 
   Ref<Inode> inode_;
@@ -86,6 +92,7 @@ class PositionedFile : public File {
  public:
   PositionedFile(Ref<Inode> inode, OpenFlags flags) : File(std::move(inode), flags) {}
 
+  bool is_seekable() const override { return true; }
   Result<u64> seek(i64 offset, Whence whence) override;
 
  protected:
@@ -94,15 +101,15 @@ class PositionedFile : public File {
   Guarded<u64> position_{u64{0}};
 
  private:
-  virtual Result<u64> read_from(u64 at, std::span<std::byte> to) = 0;
+  virtual Result<u64> read_from(u64 at, ByteSink& to) = 0;
   /// Writes at `at` (a file that only grows: at its end) and moves it behind what was written.
-  virtual Result<u64> write_to(u64& at, std::span<const std::byte> from) = 0;
+  virtual Result<u64> write_to(u64& at, ByteSource& from) = 0;
   virtual u64 end() = 0;
 
-  Result<u64> do_read(std::span<std::byte> to) final;
-  Result<u64> do_write(std::span<const std::byte> from) final;
-  Result<u64> do_read_at(u64 offset, std::span<std::byte> to) final;
-  Result<u64> do_write_at(u64 offset, std::span<const std::byte> from) final;
+  Result<u64> do_read(ByteSink& to) final;
+  Result<u64> do_write(ByteSource& from) final;
+  Result<u64> do_read_at(u64 offset, ByteSink& to) final;
+  Result<u64> do_write_at(u64 offset, ByteSource& from) final;
 };
 
 }  // namespace meridian

@@ -30,10 +30,14 @@ class OpenFlags {
   /// What fcntl(F_SETFL) may change.
   static constexpr u32 kChangeable = kAppend | kNonblock | kDirect | kNoAccessTime;
 
+  /// What an open file keeps: the others are for the moment of opening, or a descriptor's.
+  static constexpr u32 kKept = 3 | kChangeable | kDirectory | kNoFollow | kLargeFile | kPath | kUnnamed;
+
   constexpr OpenFlags() = default;
   constexpr explicit OpenFlags(u32 bits) : bits_(bits) {}
 
   constexpr u32 bits() const { return bits_; }
+  constexpr OpenFlags kept() const { return OpenFlags(bits_ & kKept); }
   constexpr bool has(Bit bit) const { return (bits_ & bit) != 0; }
   constexpr bool may_read() const { return !has(kPath) && access() != kWriteOnly; }
   constexpr bool may_write() const { return !has(kPath) && access() != kReadOnly; }

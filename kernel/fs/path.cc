@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "kernel/fs/counted.h"
+
 namespace meridian {
 namespace {
 
@@ -172,12 +174,25 @@ Result<Place> find_free_place(const PathStart& start, std::string_view path,
   return place;
 }
 
+/// O_PATH: it stands for a place in the tree, and nothing is done with what is there.
+class PlaceFile final : public File {
+ public:
+  PlaceFile(Ref<Inode> inode, OpenFlags flags) : File(std::move(inode), flags) {}
+
+ private:
+  Result<u64> do_read(ByteSink&) override { return Error{Errc::bad_descriptor}; }
+  Result<u64> do_write(ByteSource&) override { return Error{Errc::bad_descriptor}; }
+  void destroy_this() override { destroy_counted(this); }
+};
+
 Result<Ref<File>> open_inode(Inode& inode, OpenFlags flags) {
   const bool is_directory = inode.is(InodeType::directory);
   if (flags.has(OpenFlags::kDirectory) && !is_directory) return Error{Errc::not_a_directory};
+  if (flags.has(OpenFlags::kPath))
+    return Ref<File>(TRY(make_counted<PlaceFile>(Ref<Inode>(inode), flags.kept())));
   if (is_directory && (flags.may_write() || flags.has(OpenFlags::kCreate)))
     return Error{Errc::is_a_directory};
-  Ref<File> file = TRY(inode.open(flags));
+  Ref<File> file = TRY(inode.open(flags.kept()));
   if (flags.has(OpenFlags::kTruncate) && inode.is(InodeType::regular) && flags.may_write())
     TRY(inode.truncate(0));
   return file;
@@ -187,14 +202,14 @@ Result<Ref<File>> open_inode(Inode& inode, OpenFlags flags) {
 Result<Ref<File>> open_new(const Place& place, OpenFlags flags, u32 permissions) {
   if (place.slash) return Error{Errc::is_a_directory};
   const Ref<Inode> made = TRY(place.directory->create(place.name, {.permissions = permissions}));
-  return made->open(flags);
+  return made->open(flags.kept());
 }
 
 Result<Ref<File>> open_unnamed(const PathStart& start, std::string_view path, OpenFlags flags,
                                u32 permissions) {
   if (!flags.may_write()) return Error{Errc::invalid_argument};
   const auto directory = TRY(directory_of(TRY(look_up(start, path))));
-  return TRY(directory->create_unnamed(permissions))->open(flags);
+  return TRY(directory->create_unnamed(permissions))->open(flags.kept());
 }
 
 /// Collects the name that one inode has in a directory.

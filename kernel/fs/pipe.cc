@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/fs/pipe.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <new>
@@ -76,10 +77,8 @@ class PipeFile final : public File {
 
  private:
   Pipe::Wait wait() const { return is_nonblocking() ? Pipe::Wait::no : Pipe::Wait::yes; }
-  Result<u64> do_read(std::span<std::byte> to) override { return pipe_->read(to, wait()); }
-  Result<u64> do_write(std::span<const std::byte> from) override {
-    return pipe_->write(from, wait());
-  }
+  Result<u64> do_read(ByteSink& to) override { return pipe_->read(to, wait()); }
+  Result<u64> do_write(ByteSource& from) override { return pipe_->write(from, wait()); }
   void destroy_this() override { destroy_counted(this); }
 
   Ref<Pipe> pipe_;
@@ -91,40 +90,34 @@ class PipeFile final : public File {
 // The ring.
 
 /// The byte at `position`, and how many follow it in its page.
-std::byte* Pipe::Ring::at(u64 position, u64& run) const {
+std::byte* Pipe::Pages::at(u64 position, u64& run) const {
   const u64 offset = position & (kPageSize - 1);
   run = kPageSize - offset;
-  return page[position / kPageSize & (pages - 1)] + offset;
+  return page[position / kPageSize & (count - 1)] + offset;
 }
 
-/// Puts memory behind the next `size` bytes, so that put() cannot fail.
-Result<void> Pipe::Ring::prepare(u64 size) {
-  for (u64 at = align_down(written, kPageSize); at < written + size; at += kPageSize) {
-    std::byte*& memory = page[at / kPageSize & (pages - 1)];
+/// Puts memory behind the `size` bytes from `position` on.
+Result<void> Pipe::Pages::prepare(u64 position, u64 size) const {
+  for (u64 at = align_down(position, kPageSize); at < position + size; at += kPageSize) {
+    std::byte*& memory = page[at / kPageSize & (count - 1)];
     if (memory == nullptr) memory = static_cast<std::byte*>(TRY(kmalloc(kPageSize)));
   }
   return {};
 }
 
+void Pipe::Pages::free() const {
+  for (u64 i = 0; i < count; ++i) kfree(page[i]);
+  kfree(page);
+}
+
 void Pipe::Ring::put(std::span<const std::byte> from) {
   while (!from.empty()) {
     u64 run = 0;
-    std::byte* const to = at(written, run);
+    std::byte* const to = pages.at(written, run);
     const usize count = from.size() < run ? from.size() : run;
     std::memcpy(to, from.data(), count);
     written += count;
     from = from.subspan(count);
-  }
-}
-
-void Pipe::Ring::get(std::span<std::byte> to) {
-  while (!to.empty()) {
-    u64 run = 0;
-    const std::byte* const from = at(taken, run);
-    const usize count = to.size() < run ? to.size() : run;
-    std::memcpy(to.data(), from, count);
-    taken += count;
-    to = to.subspan(count);
   }
 }
 
@@ -142,15 +135,19 @@ void Pipe::destroy(Pipe* pipe) {
 }
 
 Pipe::~Pipe() {
-  ring_.with([](Ring& ring) { ring.free_pages(); });
+  ring_.with([](Ring& ring) { ring.pages.free(); });
 }
 
-/// Both sides look again.
-void Pipe::changed() {
+/// Bytes came or went, or somebody stopped copying: both sides look again.
+void Pipe::moved() {
   readable_.wake_all();
   writable_.wake_all();
-  opened_.wake_all();
   poll_queue_.notify();
+}
+/// The same, and who waits for an other end.
+void Pipe::changed() {
+  opened_.wake_all();
+  moved();
 }
 
 u64 Pipe::add_reader() {
@@ -178,62 +175,89 @@ void Pipe::drop_writer() {
   changed();
 }
 
-Result<u64> Pipe::read(std::span<std::byte> to, Wait wait) {
-  if (to.empty()) return u64{0};
-  u64 count = 0;
-  const auto take = [&](Ring& ring) {
-    count = ring.used() < to.size() ? ring.used() : to.size();
-    if (count == 0) return ring.writers == 0;
-    ring.get(to.first(count));
-    return true;
+Result<u64> Pipe::read(ByteSink& to, Wait wait) {
+  if (to.left() == 0) return u64{0};
+  Pages pages;
+  u64 start = 0, count = 0;
+  bool ended = false;
+  const auto begin = [&](Ring& ring) {
+    if (ring.is_reading) return false;
+    pages = ring.pages;
+    start = ring.taken;
+    count = std::min(ring.used(), to.left());
+    ring.is_reading = count != 0;
+    ended = ring.writers == 0;
+    return count != 0 || ended || wait == Wait::no;
   };
-  if (wait == Wait::yes)
-    TRY(readable_.wait(ring_, take, {.interruptible = true}));
-  else if (!ring_.with(take))
-    return Error{Errc::try_again};
-  if (count != 0) {
-    writable_.wake_all();
-    poll_queue_.notify();
-  }
-  return count;
-}
+  TRY(readable_.wait(ring_, begin, {.interruptible = true}));
+  if (count == 0) return ended ? Result<u64>(u64{0}) : Error{Errc::try_again};
 
-/// As much as there is room for: at least one byte, and all of an atomic write.
-Result<u64> Pipe::write_some(std::span<const std::byte> from, Wait wait) {
-  const u64 least = from.size() <= kAtomic ? from.size() : 1;
-  Result<u64> written = u64{0};
-  const auto put = [&](Ring& ring) {
-    if (ring.readers == 0) {
-      written = Error{Errc::broken_pipe};
-      return true;
-    }
-    if (ring.room() < least) return false;
-    const u64 count = ring.room() < from.size() ? ring.room() : from.size();
-    const Result<void> prepared = ring.prepare(count);
-    if (prepared.has_value())
-      ring.put(from.first(count)), written = count;
-    else
-      written = prepared.error();
-    return true;
-  };
-  if (wait == Wait::yes)
-    TRY(writable_.wait(ring_, put, {.interruptible = true}));
-  else if (!ring_.with(put))
-    return Error{Errc::try_again};
-  readable_.wake_all();
-  poll_queue_.notify();
-  return written;
-}
-
-Result<u64> Pipe::write(std::span<const std::byte> from, Wait wait) {
   u64 done = 0;
-  while (done != from.size()) {
-    // What is left of a large write need not be in one piece, however little it is.
-    const Result<u64> some = write_some(from.subspan(done), wait);
-    if (!some.has_value()) {
-      if (done == 0) return some.error();
-      break;
-    }
+  while (done != count) {
+    u64 run = 0;
+    const std::byte* const from = pages.at(start + done, run);
+    run = std::min(run, count - done);
+    const u64 put = to.put({from, run});
+    done += put;
+    if (put != run) break;
+  }
+  ring_.with([done](Ring& ring) { ring.taken += done, ring.is_reading = false; });
+  moved();
+  return to.result();
+}
+
+/// Copies to the ring's pages, of which this thread is the one writer; returns how many bytes.
+Result<u64> Pipe::fill(const Pages& pages, u64 start, u64 count, ByteSource& from) {
+  TRY(pages.prepare(start, count));
+  u64 done = 0;
+  while (done != count) {
+    u64 run = 0;
+    std::byte* const to = pages.at(start + done, run);
+    run = std::min(run, count - done);
+    const u64 taken = from.take({to, run});
+    done += taken;
+    if (taken != run) break;
+  }
+  return done;
+}
+
+/// As much as there is room for, and at least `least`. (An atomic write of which some cannot be read
+/// is not made at all.)
+Result<u64> Pipe::write_some(ByteSource& from, u64 least, Wait wait) {
+  Pages pages;
+  u64 start = 0, count = 0;
+  bool broken = false;
+  const auto begin = [&](Ring& ring) {
+    broken = ring.readers == 0;
+    if (broken) return true;
+    if (ring.is_writing) return false;
+    if (ring.room() < least) return wait == Wait::no;
+    pages = ring.pages;
+    start = ring.written;
+    count = std::min(ring.room(), from.left());
+    return ring.is_writing = true;
+  };
+  TRY(writable_.wait(ring_, begin, {.interruptible = true}));
+  if (broken) return Error{Errc::broken_pipe};
+  if (count == 0) return Error{Errc::try_again};
+
+  Result<u64> filled = fill(pages, start, count, from);
+  if (filled.value_or(0) < least && filled.has_value()) filled = Error{Errc::fault};
+  ring_.with([&](Ring& ring) {
+    ring.written += filled.value_or(0);
+    ring.is_writing = false;
+  });
+  moved();
+  return filled;
+}
+
+Result<u64> Pipe::write(ByteSource& from, Wait wait) {
+  const u64 least = from.left() <= kAtomic ? from.left() : 1;
+  u64 done = 0;
+  while (from.left() != 0 && !from.has_failed()) {
+    const Result<u64> some = write_some(from, least, wait);
+    if (!some.has_value() && done == 0) return some.error();
+    if (!some.has_value()) break;
     done += some.value();
   }
   return done;
@@ -252,35 +276,35 @@ bool Pipe::has_reader() {
 /// Moves all bytes to a ring of its own, because a byte's page depends on how many there are.
 Result<void> Pipe::Ring::move_to(Ring& fresh) {
   if (used() > fresh.capacity()) return Error{Errc::busy, fresh.capacity()};
-  TRY(fresh.prepare(used()));
+  TRY(fresh.pages.prepare(0, used()));
   while (used() != 0) {
     u64 run = 0;
-    const std::byte* const from = at(taken, run);
+    const std::byte* const from = pages.at(taken, run);
     const u64 count = used() < run ? used() : run;
     fresh.put({from, count});
     taken += count;
   }
-  std::swap(page, fresh.page);
   std::swap(pages, fresh.pages);
   written = fresh.written, taken = fresh.taken;
   return {};
 }
 
-void Pipe::Ring::free_pages() {
-  for (u64 i = 0; i < pages; ++i) kfree(page[i]);
-  kfree(page);
-}
-
 Result<u64> Pipe::resize(u64 bytes) {
   if (bytes > kMostPages * kPageSize) return Error{Errc::not_permitted, bytes};
   Ring fresh;
-  fresh.pages = std::bit_ceil(bytes > kPageSize ? divide_up(bytes, kPageSize) : 1);
-  const u64 size = fresh.capacity();
-  fresh.page = static_cast<std::byte**>(TRY(kmalloc(fresh.pages * sizeof(std::byte*))));
-  std::memset(fresh.page, 0, fresh.pages * sizeof(std::byte*));
-  const Result<void> moved = ring_.with([&](Ring& ring) { return ring.move_to(fresh); });
-  fresh.free_pages();  // the old ones, or these
-  if (!moved.has_value()) return moved.error();
+  fresh.pages.count = std::bit_ceil(bytes > kPageSize ? divide_up(bytes, kPageSize) : 1);
+  const u64 size = fresh.capacity(), table = fresh.pages.count * sizeof(std::byte*);
+  fresh.pages.page = static_cast<std::byte**>(TRY(kmalloc(table)));
+  std::memset(fresh.pages.page, 0, table);
+  Result<void> done;
+  const auto move = [&](Ring& ring) {
+    if (ring.is_reading || ring.is_writing) return false;
+    done = ring.move_to(fresh);
+    return true;
+  };
+  writable_.wait(ring_, move).value();
+  fresh.pages.free();  // the old ones, or these
+  if (!done.has_value()) return done.error();
   changed();
   return size;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Pipes: a ring of pages between those who write and those who read. A page has memory from when
-/// it is first written.
+/// it is first written. Bytes are copied straight between the pages and where they come from or go to,
+/// which may sleep: so without the ring's lock, by one reader and one writer at a time.
 #pragma once
 
 #include "kernel/fs/file.h"
@@ -25,11 +26,11 @@ class Pipe : public RefCounted {
   void drop_writer();
 
   enum class Wait : u8 { yes, no };
-  /// What there is, up to `to`; 0 if nothing is and nobody writes. Errc::try_again, interrupted.
-  Result<u64> read(std::span<std::byte> to, Wait wait);
+  /// What there is, up to `to`; 0 if nothing is and nobody writes. Errc::try_again, interrupted, fault.
+  Result<u64> read(ByteSink& to, Wait wait);
   /// Errc::broken_pipe if nobody reads (the caller sends SIGPIPE), try_again, interrupted (if no
-  /// byte was written yet), out_of_frames.
-  Result<u64> write(std::span<const std::byte> from, Wait wait);
+  /// byte was written yet), fault, out_of_frames.
+  Result<u64> write(ByteSource& from, Wait wait);
 
   /// Bytes that it can hold. resize() rounds up to a power of two of pages; Errc::busy if what is
   /// in it would not fit, not_permitted above kMostPages.
@@ -50,20 +51,24 @@ class Pipe : public RefCounted {
 
  private:
   /// Positions only grow; the page of a position is position / kPageSize modulo how many there are.
-  struct Ring {
-    u64 capacity() const { return pages * kPageSize; }
-    u64 used() const { return written - taken; }
-    u64 room() const { return capacity() - used(); }
-    Result<void> prepare(u64 size);
-    void put(std::span<const std::byte> from);
-    void get(std::span<std::byte> to);
-    Result<void> move_to(Ring& fresh);
-    void free_pages();
+  struct Pages {
     std::byte* at(u64 position, u64& run) const;
+    Result<void> prepare(u64 position, u64 size) const;
+    void free() const;
 
     std::byte** page = nullptr;
-    u64 pages = 0;
+    u64 count = 0;
+  };
+  struct Ring {
+    u64 capacity() const { return pages.count * kPageSize; }
+    u64 used() const { return written - taken; }
+    u64 room() const { return capacity() - used(); }
+    void put(std::span<const std::byte> from);
+    Result<void> move_to(Ring& fresh);
+
+    Pages pages;  // stay while somebody copies
     u64 written = 0, taken = 0;
+    bool is_reading = false, is_writing = false;  // somebody copies from `taken`, to `written` on
     u32 readers = 0, writers = 0;
     u64 readers_ever = 0, writers_ever = 0;
   };
@@ -72,7 +77,9 @@ class Pipe : public RefCounted {
   ~Pipe();
 
   void changed();
-  Result<u64> write_some(std::span<const std::byte> from, Wait wait);
+  void moved();
+  Result<u64> write_some(ByteSource& from, u64 least, Wait wait);
+  static Result<u64> fill(const Pages& pages, u64 start, u64 count, ByteSource& from);
 
   Locked<Ring> ring_;
   WaitQueue readable_, writable_, opened_;

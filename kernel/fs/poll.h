@@ -10,6 +10,8 @@
 ///     TRY(poller.wait(options));
 #pragma once
 
+#include <atomic>
+
 #include "kernel/lib/list.h"
 #include "kernel/sync/wait_queue.h"
 
@@ -63,8 +65,10 @@ class PollQueue {
  public:
   constexpr PollQueue() = default;
 
-  /// Wakes all that have joined. Any context.
+  /// Wakes all that have joined. Any context. (Whoever has joined looks at the file under a lock that
+  /// the caller has held for the change; so it saw the change, or is seen here.)
   void notify() {
+    if (count_.load(std::memory_order_relaxed) == 0) return;
     SpinGuard guard(lock_);
     for (PollEntry* entry = entries_.front(); entry != nullptr; entry = entries_.next(*entry))
       entry->poller_->wake();
@@ -74,12 +78,14 @@ class PollQueue {
   friend class PollEntry;
   Spinlock lock_;
   List<PollEntry, &PollEntry::hook> entries_;
+  std::atomic<u32> count_{0};  // of entries_
 };
 
 inline void PollEntry::join(PollQueue& queue, Poller& poller) {
   queue_ = &queue, poller_ = &poller;
   SpinGuard guard(queue.lock_);
   queue.entries_.push_back(*this);
+  queue.count_.fetch_add(1, std::memory_order_relaxed);
 }
 
 inline void PollEntry::leave() {
@@ -87,6 +93,7 @@ inline void PollEntry::leave() {
   if (queue == nullptr) return;
   SpinGuard guard(queue->lock_);
   queue->entries_.erase(*this);
+  queue->count_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 }  // namespace meridian

@@ -85,8 +85,8 @@ class OpenText final : public PositionedFile {
       : PositionedFile(std::move(inode), flags), text_(std::move(text)) {}
 
  private:
-  Result<u64> read_from(u64 at, std::span<std::byte> to) override { return text_->read(at, to); }
-  Result<u64> write_to(u64&, std::span<const std::byte>) override { return Error{Errc::no_access}; }
+  Result<u64> read_from(u64 at, ByteSink& to) override { return text_->read(at, to); }
+  Result<u64> write_to(u64&, ByteSource&) override { return Error{Errc::no_access}; }
   u64 end() override { return text_->size(); }
   void destroy_this() override { destroy_counted(this); }
 

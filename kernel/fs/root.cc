@@ -20,13 +20,6 @@ namespace {
 constinit Guarded<Directory*> the_root{nullptr};
 constinit ProcSource* proc_source = nullptr;
 
-/// By which file systems date things.
-FileTime file_time() {
-  const u64 now = real_time();
-  return {static_cast<i64>(now / kNanosecondsPerSecond),
-          static_cast<u32>(now % kNanosecondsPerSecond)};
-}
-
 /// The directory `name` in `root`, made if the initramfs has none.
 Result<Ref<Directory>> directory_in(Directory& root, std::string_view name, u32 permissions) {
   const auto made = root.create(name, {.type = InodeType::directory, .permissions = permissions});
@@ -63,11 +56,21 @@ Result<Ref<Directory>> make_root() {
   TRY(add_devices(*root));
   TRY(directory_in(*root, "tmp", 01777));
   const auto proc = TRY(directory_in(*root, "proc", 0555));
-  TRY(proc->mount(*TRY(make_proc_fs(file_time, proc_files(), proc_source))));
+  TRY(proc->mount(*TRY(make_proc())));
   return root;
 }
 
 }  // namespace
+
+FileTime file_time() {
+  const u64 now = real_time();
+  return {static_cast<i64>(now / kNanosecondsPerSecond),
+          static_cast<u32>(now % kNanosecondsPerSecond)};
+}
+
+Result<Ref<Directory>> make_proc() {
+  return make_proc_fs(file_time, proc_files(), proc_source);
+}
 
 Result<Ref<Directory>> root_directory() {
   return the_root.with([](Directory*& root) -> Result<Ref<Directory>> {

@@ -15,6 +15,12 @@ Result<Ref<Directory>> root_directory();
 /// Both of a PathStart: for who has no directory of his own.
 Result<PathStart> root_start();
 
+/// The root of one more procfs. Errc::out_of_frames.
+Result<Ref<Directory>> make_proc();
+
+/// The clock by which file systems date things.
+FileTime file_time();
+
 /// Who shows processes in /proc; to be called before anybody asks for the root.
 void use_proc_source(ProcSource& source);
 

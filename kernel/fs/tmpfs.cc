@@ -56,10 +56,10 @@ class Regular final : public Inode {
   MemoryObject* contents() override { return contents_.get(); }
 
   /// Writes at `at`, or at the end, and moves it behind what was written.
-  Result<u64> write(u64& at, bool append, std::span<const std::byte> from) {
+  Result<u64> write(u64& at, bool append, ByteSource& from) {
     MutexGuard guard(size_changes_);
     const u64 start = append ? contents_->size() : at;
-    if (from.size() > MemoryObject::kMostBytes - start) return Error{Errc::file_too_large, start};
+    if (from.left() > MemoryObject::kMostBytes - start) return Error{Errc::file_too_large, start};
     const u64 count = TRY(contents_->write(start, from));
     at = start + count;
     note_change();
@@ -83,11 +83,11 @@ class OpenRegular final : public PositionedFile {
       : PositionedFile(Ref<Inode>(inode), flags), file_(inode) {}
 
  private:
-  Result<u64> read_from(u64 at, std::span<std::byte> to) override {
+  Result<u64> read_from(u64 at, ByteSink& to) override {
     file_.note_access();
     return file_.contents()->read(at, to);
   }
-  Result<u64> write_to(u64& at, std::span<const std::byte> from) override {
+  Result<u64> write_to(u64& at, ByteSource& from) override {
     return file_.write(at, flags().has(OpenFlags::kAppend), from);
   }
   u64 end() override { return file_.contents()->size(); }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/fs/tty.h"
 
+#include <algorithm>
+
 #include "kernel/console/console.h"
 #include "kernel/fs/counted.h"
+#include "mm/slab/buffer.h"
 
 namespace meridian {
 namespace {
@@ -46,8 +49,8 @@ class TtyFile final : public File {
   PollQueue* poll_queue() override { return &tty_.poll_queue(); }
 
  private:
-  Result<u64> do_read(std::span<std::byte> to) override { return tty_.read(to, is_nonblocking()); }
-  Result<u64> do_write(std::span<const std::byte> from) override { return tty_.write(from); }
+  Result<u64> do_read(ByteSink& to) override { return tty_.read(to, is_nonblocking()); }
+  Result<u64> do_write(ByteSource& from) override { return tty_.write(from); }
   void destroy_this() override { destroy_counted(this); }
 
   Tty& tty_;
@@ -96,23 +99,31 @@ void Tty::receive(u8 key) {
   poll_queue_.notify();
 }
 
-Result<u64> Tty::read(std::span<std::byte> to, bool nonblocking) {
+/// A line has at most kRoom bytes.
+Result<u64> Tty::read(ByteSink& to, bool nonblocking) {
+  if (to.left() == 0) return u64{0};
+  const Buffer buffer = TRY(Buffer::make(std::min(to.left(), u64{LineDiscipline::kRoom})));
   u64 count = 0;
   const auto take = [&](State& state) {
     if (!state.line.is_ready()) return false;
-    count = state.line.read(to);
+    count = state.line.read(buffer.bytes());
     return true;
   };
   if (!nonblocking)
     TRY(readable_.wait(state_, take, {.interruptible = true}));
   else if (!state_.with(take))
     return Error{Errc::try_again};
-  return count;
+  to.put(buffer.bytes().first(count));
+  return to.result();
 }
 
-Result<u64> Tty::write(std::span<const std::byte> from) {
-  device_.write({reinterpret_cast<const char*>(from.data()), from.size()});
-  return from.size();
+Result<u64> Tty::write(ByteSource& from) {
+  std::array<std::byte, 256> piece;
+  while (from.left() != 0 && !from.has_failed()) {
+    const u64 count = from.take(piece);
+    device_.write({reinterpret_cast<const char*>(piece.data()), count});
+  }
+  return from.result();
 }
 
 u32 Tty::poll() {

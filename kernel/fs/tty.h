@@ -42,8 +42,8 @@ class Tty {
   void receive(u8 key);
 
   /// As File has them.
-  Result<u64> read(std::span<std::byte> to, bool nonblocking);
-  Result<u64> write(std::span<const std::byte> from);
+  Result<u64> read(ByteSink& to, bool nonblocking);
+  Result<u64> write(ByteSource& from);
   Result<u64> ioctl(u32 request, IoctlArgument& argument);
   u32 poll();
   PollQueue& poll_queue() { return poll_queue_; }

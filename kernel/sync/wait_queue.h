@@ -41,21 +41,23 @@ class WaitQueue {
     }
   }
 
+  // With nobody there these cost one load. Whoever waits came under the state's lock, and whoever wakes
+  // has held it since: so a waiter that saw the state before the change is seen here.
+
   /// Wakes who has waited longest. Right if every waiter waits for the same thing; else
   /// wake_all(), and those whose time has not come sleep again.
   void wake_one() {
+    if (is_empty()) return;
     SpinGuard guard(lock_);
     wake_first();
   }
   void wake_all() {
+    if (is_empty()) return;
     SpinGuard guard(lock_);
     while (wake_first()) {
     }
   }
-  bool is_empty() {
-    SpinGuard guard(lock_);
-    return waiters_.is_empty();
-  }
+  bool is_empty() const { return count_.load(std::memory_order_relaxed) == 0; }
 
  private:
   /// A thread inside wait(), on its stack.
@@ -67,11 +69,14 @@ class WaitQueue {
     void enter() {
       SpinGuard guard(queue_.lock_);
       queue_.waiters_.push_back(*this);
+      queue_.count(+1);
     }
     /// When it returns no waker knows this thread any more, also none that has just taken it off.
     void leave() {
       SpinGuard guard(queue_.lock_);
-      if (hook.is_linked()) queue_.waiters_.erase(*this);
+      if (!hook.is_linked()) return;
+      queue_.waiters_.erase(*this);
+      queue_.count(-1);
     }
     WakeReason sleep(const WaitOptions& options) { return thread_.sleep(options); }
     void wake() { thread_.wake(); }
@@ -91,12 +96,19 @@ class WaitQueue {
   bool wake_first() {
     Waiter* const first = waiters_.pop_front();
     if (first == nullptr) return false;
+    count(-1);
     first->wake();
     return true;
   }
 
+  void count(int by) {
+    count_.store(count_.load(std::memory_order_relaxed) + static_cast<u32>(by),
+                 std::memory_order_relaxed);
+  }
+
   Spinlock lock_;
   List<Waiter, &Waiter::hook> waiters_;
+  std::atomic<u32> count_{0};  // of waiters_; changes with lock_ held
 };
 
 }  // namespace meridian

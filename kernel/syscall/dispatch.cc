@@ -9,16 +9,22 @@
 #include "kernel/syscall/files.h"
 #include "kernel/syscall/limits.h"
 #include "kernel/syscall/memory.h"
+#include "kernel/syscall/paths.h"
+#include "kernel/syscall/poll.h"
 #include "kernel/syscall/process.h"
 #include "kernel/syscall/schedule.h"
+#include "kernel/syscall/sockets.h"
+#include "kernel/syscall/status.h"
 #include "kernel/syscall/system.h"
 #include "kernel/syscall/time.h"
+#include "kernel/syscall/transfer.h"
 
 namespace meridian {
 namespace {
 
 constexpr std::span<const SyscallEntry> kFamilies[] = {
-    kFileCalls, kLimitCalls, kMemoryCalls, kProcessCalls, kScheduleCalls, kSystemCalls, kTimeCalls};
+    kFileCalls, kLimitCalls, kMemoryCalls, kPathCalls, kPollCalls, kProcessCalls, kScheduleCalls,
+    kSocketCalls, kStatusCalls, kSystemCalls, kTimeCalls, kTransferCalls};
 
 /// By number; null for none.
 constexpr auto kCalls = [] {

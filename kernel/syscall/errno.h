@@ -36,12 +36,16 @@ enum class Errno : u16 {
   enospc = 28,
   espipe = 29,
   epipe = 32,
+  erange = 34,
   enametoolong = 36,
+  enolck = 37,
   enosys = 38,
   enotempty = 39,
   eloop = 40,
   eoverflow = 75,
+  enotsock = 88,
   eopnotsupp = 95,
+  eafnosupport = 97,
 };
 
 /// The number that tells a program what kept its call from being done.
@@ -118,6 +122,9 @@ class SyscallResult {
       : raw_(0) {
     if (!result.has_value()) *this = SyscallResult(result.error());
   }
+  constexpr SyscallResult(const Result<u64>& result)  // NOLINT
+      : SyscallResult(result.has_value() ? SyscallResult(result.value())
+                                         : SyscallResult(result.error())) {}
 
   constexpr u64 raw() const { return raw_; }
   constexpr bool is_error() const { return raw_ >= ~u64{0} - 4094; }

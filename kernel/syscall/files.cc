@@ -1,70 +1,327 @@
 // SPDX-License-Identifier: MIT
-/// Output. So far a program has two files, 1 and 2, and both are the console.
+/// Descriptors and open files.
 #include "kernel/syscall/files.h"
 
-#include "kernel/console/console.h"
-#include "mm/user/user_copy.h"
+#include "kernel/fs/pipe.h"
+#include "kernel/fs/root.h"
+#include "kernel/syscall/file_argument.h"
+#include "kernel/syscall/user_transfer.h"
 
 namespace meridian {
 namespace {
 
-constexpr u64 kMostAtOnce = 0x7fff'f000;  // Linux's MAX_RW_COUNT
-constexpr u64 kMostPieces = 1024;         // and its UIO_MAXIOV
+using CloseOnExec = FdTable::CloseOnExec;
 
-bool is_output(i32 file) { return file == 1 || file == 2; }
-
-/// As write(2): how much was written before a fault, or the fault if it was nothing.
-Result<u64> write_to_console(UserRange text) {
-  std::array<std::byte, 256> chunk;
-  u64 done = 0;
-  while (done < text.size()) {
-    const u64 left = text.size() - done;
-    const u64 count = left < chunk.size() ? left : chunk.size();
-    const std::span<std::byte> part = std::span(chunk).first(count);
-    const Result<void> copied = copy_from_user(part, text.start() + done);
-    // Up to a fault all bytes count.
-    const u64 good =
-        copied.has_value() ? count : copied.error().about - (text.start() + done).value();
-    console().write({reinterpret_cast<const char*>(chunk.data()), good});
-    done += good;
-    if (!copied.has_value()) {
-      if (done == 0) return copied.error();
-      break;
-    }
-  }
-  return done;
+CloseOnExec close_on_exec_of(u32 flags) {
+  return OpenFlags(flags).has(OpenFlags::kCloseOnExec) ? CloseOnExec::yes : CloseOnExec::no;
 }
 
-struct IoVector {
-  u64 start, size;
-};
+/// Gives the caller a descriptor for `file`, from `least` on.
+Result<u64> give_descriptor(const Syscall& call, Ref<File> file, CloseOnExec close, u32 least = 0) {
+  const u32 limit = descriptor_limit(call.caller);
+  return u64{TRY(call.caller.files().add(std::move(file), close, limit, least))};
+}
 
 }  // namespace
 
-SyscallResult sys_write(const Syscall& call) {
-  if (!is_output(call.integer(0))) return Errno::ebadf;
-  const Result<void> checked = check_user_range({call.address(1), call.x[2]});
-  if (!checked.has_value()) return checked.error();
-  const u64 size = call.x[2] < kMostAtOnce ? call.x[2] : kMostAtOnce;
-  const Result<u64> written = write_to_console({call.address(1), size});
-  return written.has_value() ? SyscallResult(written.value()) : written.error();
+// Opening and closing.
+
+SyscallResult sys_openat(const Syscall& call) {
+  constexpr u32 kDirectoryBit = OpenFlags::kDirectory;
+  u32 bits = flags_of(call, 2) | OpenFlags::kLargeFile;
+  if ((bits & OpenFlags::kPath) != 0)
+    bits &= OpenFlags::kPath | OpenFlags::kDirectory | OpenFlags::kNoFollow | OpenFlags::kCloseOnExec;
+  const OpenFlags flags(bits);
+  if (flags.has(OpenFlags::kUnnamed) && (bits & kDirectoryBit) == 0) return Errno::einval;
+  const PathArgument path = TRY(PathArgument::of(call, 0, 1));
+  const u32 permissions = flags_of(call, 3) & Inode::kPermissions & ~call.caller.fs().umask();
+  Ref<File> file = TRY(open_path(path.start(), path.text(), flags, permissions));
+  return give_descriptor(call, std::move(file), close_on_exec_of(bits));
 }
 
-SyscallResult sys_writev(const Syscall& call) {
-  if (!is_output(call.integer(0))) return Errno::ebadf;
-  if (call.x[2] > kMostPieces) return Errno::einval;
-  u64 done = 0;
-  for (u64 i = 0; i < call.x[2]; ++i) {
-    const Result<IoVector> piece = read_user<IoVector>(call.address(1) + i * sizeof(IoVector));
-    if (!piece.has_value()) return done != 0 ? SyscallResult(done) : piece.error();
-    const UserRange text(UserAddr(piece.value().start), piece.value().size);
-    if (text.size() > kMostAtOnce - done) return done != 0 ? SyscallResult(done) : Errno::einval;
-    const Result<u64> written = write_to_console(text);
-    if (!written.has_value()) return done != 0 ? SyscallResult(done) : written.error();
-    done += written.value();
-    if (written.value() != text.size()) break;
+SyscallResult sys_close(const Syscall& call) { return call.caller.files().close(flags_of(call, 0)); }
+
+SyscallResult sys_close_range(const Syscall& call) {
+  constexpr u32 kUnshare = 2, kCloseOnExec = 4;
+  const u32 first = flags_of(call, 0), last = flags_of(call, 1), flags = flags_of(call, 2);
+  if ((flags & ~(kUnshare | kCloseOnExec)) != 0 || first > last) return Errno::einval;
+  if ((flags & kUnshare) != 0 && call.caller.files().references() > 1)
+    call.caller.set_files(TRY(call.caller.files().copy()));
+  if ((flags & kCloseOnExec) != 0)
+    call.caller.files().set_close_on_exec(first, last);
+  else
+    call.caller.files().close_range(first, last);
+  return u64{0};
+}
+
+/// The numbers are told before there is anything behind them, so that a bad address changes nothing.
+SyscallResult sys_pipe2(const Syscall& call) {
+  constexpr u32 kKnown = OpenFlags::kCloseOnExec | OpenFlags::kNonblock | OpenFlags::kDirect;
+  const u32 flags = flags_of(call, 1), limit = descriptor_limit(call.caller);
+  if ((flags & ~kKnown) != 0) return Errno::einval;
+  PipeEnds ends = TRY(make_pipe(OpenFlags(flags), file_time));
+  FdTable& files = call.caller.files();
+  const CloseOnExec close = close_on_exec_of(flags);
+  std::array<u32, 2> numbers{};
+  numbers[0] = TRY(files.add(std::move(ends.read), close, limit));
+  const Result<u32> second = files.add(std::move(ends.write), close, limit);
+  Result<void> told;
+  if (second.has_value()) {
+    numbers[1] = second.value();
+    told = write_user(call.address(0), numbers);
+    if (!told.has_value()) (void)files.close(numbers[1]);
   }
-  return done;
+  if (second.has_value() && told.has_value()) return u64{0};
+  (void)files.close(numbers[0]);
+  return second.has_value() ? SyscallResult(told) : SyscallResult(second.error());
+}
+
+/// A file without a name, in the root's file system. There are neither seals nor huge pages.
+SyscallResult sys_memfd_create(const Syscall& call) {
+  constexpr u32 kCloseOnExec = 1;
+  constexpr usize kLongest = 249;
+  const u32 flags = flags_of(call, 1);
+  if ((flags & ~kCloseOnExec) != 0) return Errno::einval;
+  const UserPath name = TRY(UserPath::copy(call.address(0)));
+  if (name.text().size() > kLongest) return Errno::einval;
+  const Ref<Directory> root = TRY(root_directory());
+  const Ref<Inode> inode = TRY(root->create_unnamed(0777));
+  Ref<File> file = TRY(inode->open(OpenFlags(OpenFlags::kReadWrite | OpenFlags::kLargeFile)));
+  return give_descriptor(call, std::move(file),
+                         (flags & kCloseOnExec) != 0 ? CloseOnExec::yes : CloseOnExec::no);
+}
+
+// One file, several descriptors.
+
+SyscallResult sys_dup(const Syscall& call) {
+  return give_descriptor(call, TRY(file_of(call, 0)), CloseOnExec::no);
+}
+
+SyscallResult sys_dup3(const Syscall& call) {
+  const u32 flags = flags_of(call, 2), to = flags_of(call, 1);
+  if ((flags & ~u32{OpenFlags::kCloseOnExec}) != 0 || flags_of(call, 0) == to) return Errno::einval;
+  Ref<File> file = TRY(file_of(call, 0));
+  TRY(call.caller.files().put(to, std::move(file), close_on_exec_of(flags),
+                              descriptor_limit(call.caller)));
+  return u64{to};
+}
+
+namespace {
+
+/// fcntl's commands.
+enum Command : u32 {
+  kDuplicate = 0,  // F_DUPFD
+  kGetDescriptorFlags = 1,
+  kSetDescriptorFlags = 2,
+  kGetFlags = 3,
+  kSetFlags = 4,
+  kGetLock = 5,
+  kSetLock = 6,
+  kSetLockWait = 7,
+  kDuplicateCloseOnExec = 1030,
+  kSetPipeSize = 1031,
+  kGetPipeSize = 1032,
+};
+
+Result<u64> duplicate(const Syscall& call, Ref<File> file, CloseOnExec close) {
+  const u64 least = call.x[2], limit = descriptor_limit(call.caller);
+  if (least >= limit) return Error{Errc::invalid_argument, least};
+  return give_descriptor(call, std::move(file), close, static_cast<u32>(least));
+}
+
+Result<u64> set_pipe_size(File& file, u64 size) {
+  if (file.pipe() == nullptr) return Error{Errc::bad_descriptor};
+  if (size > ~u32{0} >> 1) return Error{Errc::invalid_argument, size};
+  return file.pipe()->resize(size);
+}
+
+/// What may be asked of any descriptor, O_PATH's too; nothing for another command.
+std::optional<SyscallResult> on_descriptor(const Syscall& call, const Ref<File>& file) {
+  constexpr u64 kCloseOnExecBit = 1;
+  const u32 fd = flags_of(call, 0);
+  FdTable& files = call.caller.files();
+  switch (flags_of(call, 1)) {
+    case kDuplicate:
+      return duplicate(call, file, CloseOnExec::no);
+    case kDuplicateCloseOnExec:
+      return duplicate(call, file, CloseOnExec::yes);
+    case kGetDescriptorFlags: {
+      const Result<CloseOnExec> close = files.close_on_exec(fd);
+      return SyscallResult(close.has_value() && close.value() == CloseOnExec::yes ? kCloseOnExecBit
+                                                                                  : 0);
+    }
+    case kSetDescriptorFlags:
+      return SyscallResult(files.set_close_on_exec(
+          fd, (call.x[2] & kCloseOnExecBit) != 0 ? CloseOnExec::yes : CloseOnExec::no));
+    case kGetFlags:
+      return SyscallResult(u64{file->flags().bits()});
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+/// Owners and leases are not there; a lock is refused (ENOLCK), for there are none.
+SyscallResult sys_fcntl(const Syscall& call) {
+  const Ref<File> file = TRY(file_of(call, 0));
+  if (const std::optional<SyscallResult> result = on_descriptor(call, file)) return *result;
+  if (file->flags().has(OpenFlags::kPath)) return Errno::ebadf;
+  switch (flags_of(call, 1)) {
+    case kSetFlags:
+      file->set_flags(flags_of(call, 2));
+      return u64{0};
+    case kSetPipeSize:
+      return set_pipe_size(*file, flags_of(call, 2));
+    case kGetPipeSize:
+      if (file->pipe() == nullptr) return Errno::ebadf;
+      return file->pipe()->capacity();
+    case kGetLock:
+    case kSetLock:
+    case kSetLockWait:
+      return Errno::enolck;
+    default:
+      return Errno::einval;
+  }
+}
+
+namespace {
+
+class UserArgument final : public IoctlArgument {
+ public:
+  explicit UserArgument(u64 value) : value_(value) {}
+  u64 value() const override { return value_; }
+  Result<void> read(std::span<std::byte> to) override {
+    return copy_from_user(to, UserAddr(value_));
+  }
+  Result<void> write(std::span<const std::byte> from) override {
+    return copy_to_user(UserAddr(value_), from);
+  }
+
+ private:
+  u64 value_;
+};
+
+/// Requests that any file understands, and those of regular ones.
+enum Request : u32 {
+  kBlockSize = 0x2,          // FIGETBSZ
+  kNonblocking = 0x5421,     // FIONBIO
+  kGetBytes = 0x541b,        // FIONREAD
+  kNoCloseOnExec = 0x5450,   // FIONCLEX
+  kSetCloseOnExec = 0x5451,  // FIOCLEX
+};
+
+Result<u64> set_nonblocking(File& file, UserAddr from) {
+  const u32 on = TRY(read_user<u32>(from));
+  const u32 others = file.flags().bits() & ~u32{OpenFlags::kNonblock};
+  file.set_flags(others | (on != 0 ? u32{OpenFlags::kNonblock} : 0));
+  return u64{0};
+}
+
+Result<u64> regular_ioctl(File& file, u32 request, UserAddr argument) {
+  const InodeStatus status = file.inode().status();
+  if (request == kBlockSize) {
+    TRY(write_user(argument, static_cast<u32>(status.block_size)));
+    return u64{0};
+  }
+  if (request != kGetBytes) return Error{Errc::not_a_terminal, request};
+  const u64 at = TRY(file.seek(0, Whence::current));
+  TRY(write_user(argument, static_cast<u32>(status.size - at)));
+  return u64{0};
+}
+
+}  // namespace
+
+SyscallResult sys_ioctl(const Syscall& call) {
+  const Ref<File> file = TRY(usable_file_of(call, 0));
+  const u32 fd = flags_of(call, 0), request = flags_of(call, 1);
+  switch (request) {
+    case kNonblocking:
+      return set_nonblocking(*file, call.address(2));
+    case kNoCloseOnExec:
+      return call.caller.files().set_close_on_exec(fd, CloseOnExec::no);
+    case kSetCloseOnExec:
+      return call.caller.files().set_close_on_exec(fd, CloseOnExec::yes);
+    default:
+      break;
+  }
+  if (file->inode().is(InodeType::regular)) return regular_ioctl(*file, request, call.address(2));
+  UserArgument argument(call.x[2]);
+  return file->ioctl(request, argument);
+}
+
+// Places and sizes.
+
+/// SEEK_DATA and SEEK_HOLE: as if a file had one hole, behind its end.
+SyscallResult sys_lseek(const Syscall& call) {
+  constexpr u32 kData = 3, kHole = 4;
+  const Ref<File> file = TRY(usable_file_of(call, 0));
+  const u32 whence = flags_of(call, 2);
+  const i64 offset = static_cast<i64>(call.x[1]);
+  if (whence <= static_cast<u32>(Whence::end)) return file->seek(offset, static_cast<Whence>(whence));
+  if (whence > kHole) return Errno::einval;
+  if (!file->is_seekable()) return Errno::espipe;
+  const u64 size = file->inode().status().size;
+  if (call.x[1] >= size) return Errno::enxio;
+  return file->seek(whence == kData ? offset : static_cast<i64>(size), Whence::set);
+}
+
+SyscallResult sys_ftruncate(const Syscall& call) {
+  if (static_cast<i64>(call.x[1]) < 0) return Errno::einval;
+  const Ref<File> file = TRY(usable_file_of(call, 0));
+  if (!file->inode().is(InodeType::regular) || !file->flags().may_write()) return Errno::einval;
+  return file->inode().truncate(call.x[1]);
+}
+
+namespace {
+
+Result<void> allocate(Inode& inode, u64 offset, u64 size) {
+  const u64 end = offset + size;
+  if (end > MemoryObject::kMostBytes) return Error{Errc::file_too_large, end};
+  if (inode.status().size < end) TRY(inode.truncate(end));
+  for (u64 page = offset >> kPageShift; page <= (end - 1) >> kPageShift; ++page)
+    TRY(inode.contents()->page(page));
+  return {};
+}
+
+}  // namespace
+
+/// With mode 0 only.
+SyscallResult sys_fallocate(const Syscall& call) {
+  const i64 offset = static_cast<i64>(call.x[2]), size = static_cast<i64>(call.x[3]);
+  const Ref<File> file = TRY(usable_file_of(call, 0));
+  if (offset < 0 || size <= 0) return Errno::einval;
+  if (call.x[1] != 0) return Errno::eopnotsupp;
+  if (!file->flags().may_write()) return Errno::ebadf;
+  if (file->inode().is(InodeType::fifo)) return Errno::espipe;
+  if (file->inode().contents() == nullptr) return Errno::enodev;
+  return allocate(file->inode(), call.x[2], call.x[3]);
+}
+
+/// There is nowhere to write to: files are memory.
+SyscallResult sys_sync(const Syscall&) { return u64{0}; }
+SyscallResult sys_fsync(const Syscall& call) {
+  const Ref<File> file = TRY(usable_file_of(call, 0));
+  const Inode& inode = file->inode();
+  return inode.is(InodeType::regular) || inode.is(InodeType::directory) ? SyscallResult(u64{0})
+                                                                        : Errno::einval;
+}
+
+SyscallResult sys_fadvise64(const Syscall& call) {
+  constexpr u64 kLastAdvice = 5;
+  const Ref<File> file = TRY(usable_file_of(call, 0));
+  if (file->inode().is(InodeType::fifo)) return Errno::espipe;
+  if (static_cast<i64>(call.x[2]) < 0 || flags_of(call, 3) > kLastAdvice) return Errno::einval;
+  return u64{0};
+}
+
+SyscallResult sys_getdents64(const Syscall& call) {
+  const Ref<File> file = TRY(usable_file_of(call, 0));
+  const u64 size = call.x[2] & ~u64{0} >> 32;  // Linux takes the lower half
+  TRY(check_user_range({call.address(1), size}));
+  const IoVector piece{call.x[1], size};
+  UserSink to({&piece, 1}, size);
+  return file->list(to);
 }
 
 }  // namespace meridian

@@ -23,11 +23,6 @@ SyscallResult sys_set_tid_address(const Syscall& call) {
   return call.caller.pid();
 }
 
-SyscallResult sys_sched_yield(const Syscall&) {
-  yield();
-  return u64{0};
-}
-
 SyscallResult sys_getpid(const Syscall& call) { return call.caller.pid(); }
 
 /// 0 for who has no parent.

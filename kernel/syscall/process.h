@@ -14,7 +14,6 @@ SyscallResult sys_setpgid(const Syscall& call);
 SyscallResult sys_getpgid(const Syscall& call);
 SyscallResult sys_getsid(const Syscall& call);
 SyscallResult sys_setsid(const Syscall& call);
-SyscallResult sys_sched_yield(const Syscall& call);
 SyscallResult sys_getpid(const Syscall& call);
 SyscallResult sys_getppid(const Syscall& call);
 SyscallResult sys_clone(const Syscall& call);
@@ -26,7 +25,6 @@ inline constexpr SyscallEntry kProcessCalls[] = {
     {94, "exit_group", sys_exit},
     {96, "set_tid_address", sys_set_tid_address},
     {98, "futex", sys_futex},
-    {124, "sched_yield", sys_sched_yield},
     {154, "setpgid", sys_setpgid},
     {155, "getpgid", sys_getpgid},
     {156, "getsid", sys_getsid},

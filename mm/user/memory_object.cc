@@ -14,16 +14,6 @@ void drop_page(void*, Frame frame) { drop_user_frame(frame); }
 
 u64 pages_for(u64 bytes) { return divide_up(bytes, kPageSize); }
 
-/// The part of [offset, offset + left) that lies in one page.
-struct Piece {
-  Piece(u64 offset, u64 left)
-      : page(offset >> kPageShift),
-        start(offset & (kPageSize - 1)),
-        size(left < kPageSize - start ? left : kPageSize - start) {}
-
-  u64 page, start, size;
-};
-
 }  // namespace
 
 ObjectMapping::ObjectMapping(MemoryObject* object, UserSpace* space)
@@ -136,39 +126,46 @@ void MemoryObject::cut(PageTree& pages, u64 bytes) {
     std::memset(KmapLocal(last).pointer<std::byte>() + used, 0, kPageSize - used);
 }
 
-u64 MemoryObject::read(u64 offset, std::span<std::byte> to) {
-  const u64 end = size();
-  if (offset >= end) return 0;
-  if (to.size() > end - offset) to = to.first(end - offset);
-  for (u64 done = 0; done != to.size();) {
-    const Piece piece(offset + done, to.size() - done);
-    if (const FrameRef page = find(piece.page))
-      std::memcpy(&to[done], KmapLocal(page.frame()).pointer<std::byte>() + piece.start,
-                  piece.size);
-    else
-      std::memset(&to[done], 0, piece.size);
-    done += piece.size;
-  }
-  return to.size();
+Result<u64> MemoryObject::read_piece(const PagePiece& piece, ByteSink& to) {
+  const FrameRef page = find(piece.page);
+  if (!page) return to.put_zeros(piece.size);
+  const Kmap window = TRY(Kmap::of(page.frame()));
+  return to.put({window.pointer<std::byte>() + piece.start, piece.size});
 }
 
-Result<u64> MemoryObject::write(u64 offset, std::span<const std::byte> from) {
-  if (offset > kMostBytes || from.size() > kMostBytes - offset)
-    return Error{Errc::too_large, offset};
-  u64 done = 0;
-  while (done != from.size()) {
-    const Piece piece(offset + done, from.size() - done);
-    const Result<FrameRef> page = obtain(piece.page, Where::anywhere);
-    if (!page.has_value()) {
-      if (done == 0) return page.error();
-      break;
-    }
-    const KmapLocal window(page.value().frame());
-    std::memcpy(window.pointer<std::byte>() + piece.start, &from[done], piece.size);
-    done += piece.size;
+Result<u64> MemoryObject::read(u64 offset, ByteSink& to) {
+  const u64 end = size();
+  if (offset >= end) return u64{0};
+  const u64 most = to.left() < end - offset ? to.left() : end - offset;
+  for (u64 done = 0; done != most;) {
+    const PagePiece piece(offset + done, most - done);
+    const Result<u64> moved = read_piece(piece, to);
+    if (!moved.has_value() && done == 0) return moved.error();
+    done += moved.value_or(0);
+    if (moved.value_or(0) != piece.size) break;
   }
-  grow_to(offset + done);
-  return done;
+  return to.result();
+}
+
+Result<u64> MemoryObject::write_piece(const PagePiece& piece, ByteSource& from) {
+  const FrameRef page = TRY(obtain(piece.page, Where::anywhere));
+  const Kmap window = TRY(Kmap::of(page.frame()));
+  return from.take({window.pointer<std::byte>() + piece.start, piece.size});
+}
+
+Result<u64> MemoryObject::write(u64 offset, ByteSource& from) {
+  const u64 wanted = from.left();
+  if (offset > kMostBytes || wanted > kMostBytes - offset) return Error{Errc::too_large, offset};
+  u64 done = 0;
+  while (done != wanted) {
+    const PagePiece piece(offset + done, wanted - done);
+    const Result<u64> moved = write_piece(piece, from);
+    if (!moved.has_value() && done == 0) return moved.error();
+    done += moved.value_or(0);
+    if (moved.value_or(0) != piece.size) break;
+  }
+  grow_to(done != 0 ? offset + done : 0);
+  return from.result();
 }
 
 void MemoryObject::grow_to(u64 bytes) {

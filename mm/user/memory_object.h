@@ -11,6 +11,7 @@
 #include "kernel/lib/ref.h"
 #include "kernel/sync/spinlock.h"
 #include "mm/user/page_tree.h"
+#include "mm/user/transfer.h"
 #include "mm/user/user_frame.h"
 
 namespace meridian {
@@ -33,6 +34,16 @@ class ObjectMapping {
   UserSpace* space_;
   u64 followed_ = 0;  // the last cut that its space has followed
   ListHook<ObjectMapping> hook_;
+};
+
+/// The part of [offset, offset + left) that lies in one page.
+struct PagePiece {
+  constexpr PagePiece(u64 offset, u64 left)
+      : page(offset >> kPageShift),
+        start(offset & (kPageSize - 1)),
+        size(left < kPageSize - start ? left : kPageSize - start) {}
+
+  u64 page, start, size;
 };
 
 /// Any CPU may call anything at any time; only what resize() and write() do to the size they do one
@@ -71,11 +82,21 @@ class MemoryObject : public RefCounted {
   void note_followed(ObjectMapping& mapping);
 
   /// Copies from `offset` on; returns how many bytes there were: fewer than asked for at the end,
-  /// none after it.
-  u64 read(u64 offset, std::span<std::byte> to);
+  /// none after it. Errc::fault, out_of_slots (of kmap) if none could be copied.
+  Result<u64> read(u64 offset, ByteSink& to);
   /// Writes from `offset` on, growing the object; returns how many bytes were written: fewer when
-  /// memory runs out on the way. Errc::out_of_frames if none was, too_large (beyond kMostBytes).
-  Result<u64> write(u64 offset, std::span<const std::byte> from);
+  /// memory runs out, or the source's is not there. Errc::out_of_frames, fault, out_of_slots if none
+  /// was, too_large (beyond kMostBytes).
+  Result<u64> write(u64 offset, ByteSource& from);
+  /// The same with the kernel's memory.
+  u64 read(u64 offset, std::span<std::byte> to) {
+    MemorySink sink(to);
+    return read(offset, sink).value_or(0);
+  }
+  Result<u64> write(u64 offset, std::span<const std::byte> from) {
+    MemorySource source(from);
+    return write(offset, source);
+  }
 
  private:
   explicit MemoryObject(Kind kind) : kind_(kind) {}
@@ -93,6 +114,8 @@ class MemoryObject : public RefCounted {
   enum class Where : u8 { inside, anywhere };  // of the object's size
 
   Result<FrameRef> obtain(u64 index, Where where);
+  Result<u64> write_piece(const PagePiece& piece, ByteSource& from);
+  Result<u64> read_piece(const PagePiece& piece, ByteSink& to);
   void grow_to(u64 bytes);
   void cut(PageTree& pages, u64 bytes);
   void unmap_from(u64 page);
