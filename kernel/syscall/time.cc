@@ -47,7 +47,7 @@ Result<u64> read_spec(UserAddr from) {
   return join(spec.seconds, spec.nanoseconds, kNanosecondsPerSecond);
 }
 Result<u64> join(TimeValue value) {
-  return join(value.seconds, value.microseconds, kMicrosecondsPerSecond);
+  return meridian::join(value.seconds, value.microseconds, kMicrosecondsPerSecond);
 }
 
 u64 ticks_of(u64 nanoseconds) {

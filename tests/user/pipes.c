@@ -78,13 +78,12 @@ static void room(void) {
 static void broken(void) {
   int ends[2];
   make(ends, 0);
+  close(ends[0]);
   const int pid = fork();
   if (pid == 0) {
-    close(ends[0]);
     write(ends[1], "x", 1);
     _exit(1);
   }
-  close(ends[0]);
   IS(status_of(pid), SIGPIPE);
   close(ends[1]);
 }

@@ -198,6 +198,58 @@ TEST_F(PipeTest, ANamedPipeWaitsForItsOtherEnd) {
   EXPECT_EQ(text, "hello");
 }
 
+/// A source of which only the first bytes are there.
+class CutSource final : public ByteSource {
+ public:
+  CutSource(u64 size, u64 there) : ByteSource(size), there_(there) {}
+
+ private:
+  u64 do_take(std::span<std::byte> to) override {
+    const u64 count = std::min(u64{to.size()}, there_ - done());
+    std::fill_n(to.begin(), count, std::byte{9});
+    return count;
+  }
+  void do_skip(u64) override {}
+  u64 there_;
+};
+
+TEST_F(PipeTest, AnAtomicWriteThatCannotBeReadWholeIsNotMade) {
+  const PipeEnds pipe = make(OpenFlags::kNonblock);
+  CutSource record(4096, 4095);
+  EXPECT_EQ(error_of(pipe.write->write(record)), EFAULT);
+  EXPECT_EQ(pipe.read->pipe()->available(), 0u);
+  CutSource more(10'000, 5000);
+  EXPECT_EQ(pipe.write->write(more).value(), 5000u);
+  EXPECT_EQ(pipe.read->pipe()->available(), 5000u);
+  EXPECT_EQ(pipe.write->write(bytes(4096)).value(), 4096u) << "nobody is writing any more";
+  auto buffer = bytes(10'000);
+  EXPECT_EQ(pipe.read->read(buffer).value(), 9096u);
+  EXPECT_EQ(buffer[4999], std::byte{9});
+  EXPECT_EQ(buffer[5000], std::byte{1});
+}
+
+/// A sink that takes only the first bytes.
+class CutSink final : public ByteSink {
+ public:
+  CutSink(u64 size, u64 there) : ByteSink(size), there_(there) {}
+
+ private:
+  u64 do_put(std::span<const std::byte> from) override {
+    return std::min(u64{from.size()}, there_ - done());
+  }
+  u64 there_;
+};
+
+TEST_F(PipeTest, WhatAReaderCouldNotTakeIsStillThere) {
+  const PipeEnds pipe = make(OpenFlags::kNonblock);
+  EXPECT_EQ(pipe.write->write(bytes(6000)).value(), 6000u);
+  CutSink nothing(100, 0);
+  EXPECT_EQ(error_of(pipe.read->read(nothing)), EFAULT);
+  CutSink some(6000, 4500);
+  EXPECT_EQ(pipe.read->read(some).value(), 4500u);
+  EXPECT_EQ(pipe.read->pipe()->available(), 1500u);
+}
+
 TEST_F(PipeTest, RunningOutOfMemoryAnywhereLosesNothing) {
   for (u64 nth = 1;; ++nth) {
     FailAllocation fail(nth);

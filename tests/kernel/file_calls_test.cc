@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/// The file calls, as programs of tests/user see them: each checks from inside, by values that Linux
+/// has, and its status is how many were others. What they used is back when they have ended.
+#include <string_view>
+
+#include "kernel/init/system.h"
+#include "kernel/proc/run_program.h"
+#include "mm/frames/frames.h"
+#include "mm/kernel/vmalloc.h"
+#include "tests/kernel/ktest.h"
+
+namespace meridian {
+namespace {
+
+Result<int> status_of(std::string_view path) {
+  ElfProblem problem;
+  return TRY(run_program(path, {}, problem)).exit_status();
+}
+
+u64 settled_free_frames() {
+  vmalloc_flush();
+  return free_frame_count();
+}
+
+/// Twice: what the first run leaves (kmalloc's slabs, room behind the frame table) the second finds.
+void expect_success(std::string_view path) {
+  ASSERT_TRUE(status_of(path).has_value());
+  const u64 before = settled_free_frames();
+  EXPECT_EQ(status_of(path).value_or(-1), 0);
+  EXPECT_EQ(settled_free_frames(), before);
+}
+
+}  // namespace
+
+KERNEL_TEST(file_calls, OpenFilesAreWhatTheyAreOnLinux) {
+  if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
+  expect_success("/bin/files");
+}
+
+KERNEL_TEST(file_calls, NamesAreWhatTheyAreOnLinux) {
+  if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
+  expect_success("/bin/names");
+}
+
+KERNEL_TEST(file_calls, PipesAndPollAreWhatTheyAreOnLinux) {
+  if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
+  expect_success("/bin/pipes");
+}
+
+}  // namespace meridian
