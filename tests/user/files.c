@@ -295,7 +295,7 @@ static void limits(void) {
   IS(ends[0], -1);
   close(7);
   IS(open("/dev/null", O_RDONLY), 7);
-  IS(ANSWER(SYS_close_range, 3, ~0u, 0), 0);
+  for (fd = 3; fd <= last; ++fd) close(fd);
 }
 
 static void sockets(void) {
