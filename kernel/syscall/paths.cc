@@ -5,6 +5,7 @@
 #include "kernel/fs/root.h"
 #include "kernel/fs/tmpfs.h"
 #include "kernel/syscall/file_argument.h"
+#include "kernel/syscall/time_spec.h"
 #include "mm/slab/buffer.h"
 
 namespace meridian {
@@ -212,21 +213,19 @@ SyscallResult sys_fchownat(const Syscall& call) {
 
 namespace {
 
-/// struct timespec.
-struct TimeSpec {
-  static constexpr i64 kNow = 0x3fff'ffff, kOmit = 0x3fff'fffe;
-  i64 seconds, nanoseconds;
+/// What utimensat() may be given for nanoseconds instead.
+constexpr i64 kNow = 0x3fff'ffff, kOmit = 0x3fff'fffe;
 
-  bool is_valid() const {
-    return nanoseconds == kNow || nanoseconds == kOmit ||
-           (0 <= nanoseconds && nanoseconds < 1'000'000'000);
-  }
-  std::optional<FileTime> at(FileTime now) const {
-    if (nanoseconds == kOmit) return std::nullopt;
-    if (nanoseconds == kNow) return now;
-    return FileTime{seconds, static_cast<u32>(nanoseconds)};
-  }
-};
+bool is_valid(const TimeSpec& time) {
+  const bool is_part = 0 <= time.nanoseconds && time.nanoseconds < i64{kNanosecondsPerSecond};
+  return is_part || time.nanoseconds == kNow || time.nanoseconds == kOmit;
+}
+
+std::optional<FileTime> chosen(const TimeSpec& time, FileTime now) {
+  if (time.nanoseconds == kOmit) return std::nullopt;
+  if (time.nanoseconds == kNow) return now;
+  return FileTime{time.seconds, static_cast<u32>(time.nanoseconds)};
+}
 
 /// Without a path it is the descriptor's file.
 Result<Ref<Inode>> inode_for_times(const Syscall& call, u32 flags) {
@@ -239,15 +238,14 @@ Result<Ref<Inode>> inode_for_times(const Syscall& call, u32 flags) {
 
 SyscallResult sys_utimensat(const Syscall& call) {
   const u32 flags = flags_of(call, 3);
-  std::array<TimeSpec, 2> times{TimeSpec{0, TimeSpec::kNow}, TimeSpec{0, TimeSpec::kNow}};
+  std::array<TimeSpec, 2> times{TimeSpec{0, kNow}, TimeSpec{0, kNow}};
   if (call.x[2] != 0) times = TRY((read_user<std::array<TimeSpec, 2>>(call.address(2))));
-  if (times[0].nanoseconds == TimeSpec::kOmit && times[1].nanoseconds == TimeSpec::kOmit)
-    return u64{0};
-  if (!times[0].is_valid() || !times[1].is_valid()) return Errno::einval;
+  if (times[0].nanoseconds == kOmit && times[1].nanoseconds == kOmit) return u64{0};
+  if (!is_valid(times[0]) || !is_valid(times[1])) return Errno::einval;
   if ((flags & ~(AtFlags::kNoFollow | AtFlags::kEmptyPath)) != 0) return Errno::einval;
   const Ref<Inode> inode = TRY(inode_for_times(call, flags));
   const FileTime now = inode->file_system().now();
-  inode->set_times(times[0].at(now), times[1].at(now));
+  inode->set_times(chosen(times[0], now), chosen(times[1], now));
   return u64{0};
 }
 

@@ -5,48 +5,32 @@
 #include <arch/clock.h>
 
 #include "kernel/syscall/file_argument.h"
+#include "kernel/syscall/time_spec.h"
 #include "kernel/syscall/watches.h"
+#include "kernel/time/clock.h"
 #include "mm/slab/buffer.h"
 
 namespace meridian {
 namespace {
 
-constexpr u64 kNanoseconds = 1'000'000'000;
-
-/// struct timespec.
-struct TimeSpec {
-  i64 seconds, nanoseconds;
-};
-
 /// How long a call may wait: for ever, unless the program says how long.
 class Timeout {
  public:
-  /// `where`: of a TimeSpec, or null. Errc::fault, invalid_argument.
+  /// `where`: of a timespec, or null. Errc::fault, invalid_argument.
   static Result<Timeout> of(UserAddr where) {
     Timeout timeout;
     timeout.where_ = where;
     if (where == UserAddr(0)) return timeout;
-    const TimeSpec wanted = TRY(read_user<TimeSpec>(where));
-    if (wanted.seconds < 0 || wanted.nanoseconds < 0 ||
-        static_cast<u64>(wanted.nanoseconds) >= kNanoseconds)
-      return Error{Errc::invalid_argument};
-    const u64 frequency = arch::counter_frequency();
-    const u64 part = static_cast<u64>(wanted.nanoseconds) * frequency / kNanoseconds;
-    u64 ticks = 0;
-    const bool endless = __builtin_mul_overflow(static_cast<u64>(wanted.seconds), frequency, &ticks) ||
-                         __builtin_add_overflow(ticks, part + arch::counter(), &ticks);
-    if (!endless) timeout.deadline_ = ticks;
+    timeout.deadline_ = counter_after(TRY(read_spec(where)));
     return timeout;
   }
   std::optional<u64> deadline() const { return deadline_; }
   /// Tells the program what is left, if it can be told.
   void tell_rest() const {
     if (!deadline_) return;
-    const u64 frequency = arch::counter_frequency(), now = arch::counter();
+    const u64 now = arch::counter();
     const u64 ticks = *deadline_ > now ? *deadline_ - now : 0;
-    const TimeSpec rest{static_cast<i64>(ticks / frequency),
-                        static_cast<i64>(ticks % frequency * kNanoseconds / frequency)};
-    (void)write_user(where_, rest);
+    (void)write_user(where_, spec_of(nanoseconds_of(ticks, arch::counter_frequency())));
   }
 
  private:

@@ -5,47 +5,25 @@
 #include <arch/clock.h>
 
 #include "kernel/proc/process_table.h"
+#include "kernel/syscall/time_spec.h"
 #include "kernel/time/clock.h"
 #include "mm/page_size.h"
-#include "mm/user/user_copy.h"
 
 namespace meridian {
 namespace {
 
-/// struct timespec and struct timeval.
-struct TimeSpec {
-  i64 seconds, nanoseconds;
-};
+/// struct timeval.
 struct TimeValue {
   i64 seconds, microseconds;
 };
 constexpr u64 kPerMicrosecond = 1000;
 constexpr u64 kMicrosecondsPerSecond = 1'000'000;
-/// Moments beyond this are all the same: hundreds of years from now.
-constexpr u64 kLastMoment = ~u64{0} >> 1;
 
-TimeSpec spec_of(u64 nanoseconds) {
-  return {static_cast<i64>(nanoseconds / kNanosecondsPerSecond),
-          static_cast<i64>(nanoseconds % kNanosecondsPerSecond)};
-}
 TimeValue value_of(u64 nanoseconds) {
   const TimeSpec spec = spec_of(nanoseconds);
   return {spec.seconds, spec.nanoseconds / static_cast<i64>(kPerMicrosecond)};
 }
 
-/// `part` of `whole` a second. Errc::invalid_argument.
-Result<u64> join(i64 seconds, i64 part, u64 whole) {
-  if (seconds < 0 || part < 0 || static_cast<u64>(part) >= whole)
-    return Error{Errc::invalid_argument};
-  const u64 rest = static_cast<u64>(part) * (kNanosecondsPerSecond / whole);
-  if (static_cast<u64>(seconds) > kLastMoment / kNanosecondsPerSecond - 1) return kLastMoment;
-  return static_cast<u64>(seconds) * kNanosecondsPerSecond + rest;
-}
-/// Errc::fault, invalid_argument.
-Result<u64> read_spec(UserAddr from) {
-  const TimeSpec spec = TRY(read_user<TimeSpec>(from));
-  return join(spec.seconds, spec.nanoseconds, kNanosecondsPerSecond);
-}
 Result<u64> join(TimeValue value) {
   return meridian::join(value.seconds, value.microseconds, kMicrosecondsPerSecond);
 }
