@@ -7,7 +7,7 @@ HOST_CXX ?= g++
 UNIT_TESTS := $(sort $(shell find tests/unit -name '*_test.cc' 2>/dev/null))
 
 # What shows the machine itself.
-KERNEL_ONLY_FS := $(addprefix kernel/fs/,memory_files.cc proc_files.cc root.cc table_dump.cc)
+KERNEL_ONLY_FS := $(addprefix kernel/fs/,memory_files.cc root.cc table_dump.cc)
 
 # The kernel sources that unit tests need. Most of what they test is in headers; add what is not.
 UNIT_KERNEL_SOURCES := $(wildcard \

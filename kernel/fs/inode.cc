@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/fs/inode.h"
 
+#include "kernel/fs/directory.h"
 #include "kernel/fs/file.h"
 #include "kernel/lib/format.h"
 
@@ -80,6 +81,23 @@ void Inode::note_access() {
 
 void Inode::note_change() {
   metadata_.with([&](Metadata& m) { m.modified = m.changed = file_system_->now(); });
+}
+
+Ref<Directory> Inode::home() {
+  return metadata_.with([](const Metadata& m) {
+    if (m.home == nullptr || !m.home->try_add_ref()) return Ref<Directory>();
+    return Ref<Directory>::adopt(const_cast<Directory&>(*m.home));
+  });
+}
+
+void Inode::set_home(const Directory& directory) {
+  metadata_.with([&](Metadata& m) { m.home = &directory; });
+}
+
+void Inode::leave_home(const Directory& directory) {
+  metadata_.with([&](Metadata& m) {
+    if (m.home == &directory) m.home = nullptr;
+  });
 }
 
 Result<void> Inode::truncate(u64) { return Error{Errc::invalid_argument}; }

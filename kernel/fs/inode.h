@@ -87,6 +87,13 @@ class Inode : public RefCounted {
   Result<void> add_link();
   void change_links(int by);
 
+  /// The directory that has its newest name, as far as its file system keeps that; empty if it has none
+  /// any more. (Of a directory: its parent() says it.)
+  Ref<Directory> home();
+  void set_home(const Directory& directory);
+  /// It has lost the name that it had there.
+  void leave_home(const Directory& directory);
+
   /// An open file. The checks that concern names are done; `flags` are for the file.
   virtual Result<Ref<File>> open(OpenFlags flags) = 0;
   /// Errc::invalid_argument if it is no regular file, file_too_large.
@@ -108,6 +115,7 @@ class Inode : public RefCounted {
   struct Metadata {
     u32 permissions = 0, links = 0, uid = 0, gid = 0;
     bool had_a_name = true;
+    const Directory* home = nullptr;  // a directory says so before it goes
     FileTime accessed, modified, changed;
   };
 

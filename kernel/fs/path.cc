@@ -234,6 +234,33 @@ class NameFinder final : public DirectoryReader {
   usize size_ = 0;
 };
 
+/// A path that grows to the left, inside a buffer.
+class PathWriter {
+ public:
+  explicit PathWriter(std::span<char> buffer) : buffer_(buffer), room_(buffer) {}
+
+  /// Puts "/" and the name that inode `number` has in `directory` before what is there.
+  Result<void> prepend(Directory& directory, u64 number) {
+    NameFinder finder(number, room_);
+    directory.list(0, finder);
+    if (!finder.found()) return Error{Errc::not_found};
+    if (finder.size() >= room_.size()) return Error{Errc::bad_range, buffer_.size()};
+    room_ = room_.first(room_.size() - finder.size());
+    put_slash();
+    return {};
+  }
+  Result<std::string_view> path() {
+    if (buffer_.empty()) return Error{Errc::bad_range};
+    if (room_.size() == buffer_.size()) put_slash();
+    return std::string_view(buffer_.data() + room_.size(), buffer_.size() - room_.size());
+  }
+
+ private:
+  void put_slash() { room_[room_.size() - 1] = '/', room_ = room_.first(room_.size() - 1); }
+
+  std::span<char> buffer_, room_;
+};
+
 }  // namespace
 
 Result<Ref<Inode>> look_up(const PathStart& start, std::string_view path, FollowLast follow) {
@@ -299,29 +326,27 @@ Result<void> rename_at(const PathStart& old_start, std::string_view old_path,
   return old.directory->rename(old.name, *fresh.directory, fresh.name, mode);
 }
 
-Result<std::string_view> path_of(const Ref<Directory>& root, const Ref<Directory>& directory,
+Result<std::string_view> path_of(const Ref<Directory>& root, const Ref<Inode>& inode,
                                  std::span<char> buffer) {
-  Ref<Directory> at = directory;
-  std::span<char> room = buffer;
-  const auto put_slash = [&room] {
-    room[room.size() - 1] = '/', room = room.first(room.size() - 1);
-  };
+  PathWriter path(buffer);
+  Ref<Directory> at;
+  if (Directory* const directory = inode->as_directory()) {
+    at = Ref<Directory>(*directory);
+  } else {
+    at = inode->home();
+    if (!at) return Error{Errc::not_found};
+    TRY(path.prepend(*at, inode->number()));
+    at = top_of_mounts(std::move(at));
+  }
   while (at != root) {
     while (Ref<Directory> covered = at->covered()) at = std::move(covered);
     if (at == root) break;
     Ref<Directory> above = TRY(at->parent());
     if (above == at) return Error{Errc::not_found};  // a root, but not ours
-    NameFinder finder(at->number(), room);
-    above->list(0, finder);
-    if (!finder.found()) return Error{Errc::not_found};
-    if (finder.size() >= room.size()) return Error{Errc::bad_range, buffer.size()};
-    room = room.first(room.size() - finder.size());
-    put_slash();
+    TRY(path.prepend(*above, at->number()));
     at = top_of_mounts(std::move(above));
   }
-  if (buffer.empty()) return Error{Errc::bad_range};
-  if (room.size() == buffer.size()) put_slash();
-  return std::string_view(buffer.data() + room.size(), buffer.size() - room.size());
+  return path.path();
 }
 
 }  // namespace meridian

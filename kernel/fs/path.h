@@ -47,9 +47,10 @@ Result<void> rename_at(const PathStart& old_start, std::string_view old_path,
                        const PathStart& new_start, std::string_view new_path,
                        RenameMode mode = RenameMode::replace);
 
-/// The path from `root` to `directory` (getcwd), at the end of `buffer`. Errc::not_found if it has
-/// been deleted or is not below the root, bad_range if the buffer is too small.
-Result<std::string_view> path_of(const Ref<Directory>& root, const Ref<Directory>& directory,
+/// The path from `root` to `inode` (getcwd), at the end of `buffer`; of one with several names the
+/// newest. Errc::not_found if it has no name any more or is not below the root, bad_range if the
+/// buffer is too small.
+Result<std::string_view> path_of(const Ref<Directory>& root, const Ref<Inode>& inode,
                                  std::span<char> buffer);
 
 }  // namespace meridian

@@ -70,6 +70,35 @@ void print_rights(Writer& out) {
   out.write("NoNewPrivs:\t0\n");
 }
 
+void usage_line(Writer& out, std::string_view label, u64 bytes) {
+  print(out, "{:<16}{:>8} kB\n", label, bytes / 1024);
+}
+void usage_lines(Writer& out, std::initializer_list<std::string_view> labels) {
+  for (const std::string_view label : labels) usage_line(out, label, 0);
+}
+
+/// A line of limits, by RLIMIT_ number.
+struct LimitName {
+  std::string_view name, unit;
+};
+constexpr LimitName kLimitNames[kProcLimits] = {
+    {"Max cpu time", "seconds"},       {"Max file size", "bytes"},
+    {"Max data size", "bytes"},        {"Max stack size", "bytes"},
+    {"Max core file size", "bytes"},   {"Max resident set", "bytes"},
+    {"Max processes", "processes"},    {"Max open files", "files"},
+    {"Max locked memory", "bytes"},    {"Max address space", "bytes"},
+    {"Max file locks", "locks"},       {"Max pending signals", "signals"},
+    {"Max msgqueue size", "bytes"},    {"Max nice priority", ""},
+    {"Max realtime priority", ""},     {"Max realtime timeout", "us"},
+};
+
+void print_limit(Writer& out, u64 value) {
+  if (value == ProcLimit::kNone)
+    print(out, "{:<20} ", "unlimited");
+  else
+    print(out, "{:<20} ", value);
+}
+
 /// "0-3", or "0" for a lone CPU.
 void print_cpu_list(Writer& out, u64 set) {
   bool first = true;
@@ -117,6 +146,36 @@ void print_maps_line(Writer& out, const ProcMapping& m) {
     out.write(m.name);
   }
   out.put('\n');
+}
+
+void print_usage(Writer& out, const ProcMapping& mapping, const ProcUsage& usage) {
+  usage_line(out, "Size:", mapping.end - mapping.start);
+  usage_line(out, "KernelPageSize:", kPageSize);
+  usage_line(out, "MMUPageSize:", kPageSize);
+  usage_line(out, "Rss:", usage.resident);
+  usage_line(out, "Pss:", usage.part);
+  usage_line(out, "Pss_Dirty:", usage.part);
+  usage_line(out, "Shared_Clean:", 0);
+  usage_line(out, "Shared_Dirty:", usage.shared);
+  usage_line(out, "Private_Clean:", 0);
+  usage_line(out, "Private_Dirty:", usage.resident - usage.shared);
+  usage_line(out, "Referenced:", usage.resident);
+  usage_line(out, "Anonymous:", usage.anonymous);
+  usage_lines(out, {"LazyFree:", "AnonHugePages:", "ShmemPmdMapped:", "FilePmdMapped:",
+                    "Shared_Hugetlb:", "Private_Hugetlb:", "Swap:", "SwapPss:"});
+  usage_line(out, "Locked:", usage.locked);
+  print(out, "THPeligible:    0\nVmFlags: {}\n", usage.flags);
+}
+
+void print_limits(Writer& out, std::span<const ProcLimit, kProcLimits> limits) {
+  print(out, "{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+  for (usize i = 0; i < kProcLimits; ++i) {
+    print(out, "{:<25} ", kLimitNames[i].name);
+    print_limit(out, limits[i].soft);
+    print_limit(out, limits[i].hard);
+    if (!kLimitNames[i].unit.empty()) print(out, "{:<10}", kLimitNames[i].unit);
+    out.put('\n');
+  }
 }
 
 void print_status(Writer& out, const ProcStatus& p) {

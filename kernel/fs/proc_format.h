@@ -15,6 +15,19 @@ struct ProcMapping {
   std::string_view name;      // a path or "[heap]"; empty for other anonymous memory
 };
 
+/// What smaps adds to that. In bytes.
+struct ProcUsage {
+  u64 resident = 0, part = 0, shared = 0, anonymous = 0, locked = 0;
+  std::string_view flags;  // "rd wr mr mw me ac "
+};
+
+/// A line of limits: soft and hard.
+struct ProcLimit {
+  static constexpr u64 kNone = ~u64{0};
+  u64 soft = kNone, hard = kNone;
+};
+inline constexpr usize kProcLimits = 16;  // by Linux's numbers (RLIMIT_)
+
 /// What status, stat and statm are made of. Sizes are in bytes, times in ticks of 1/100 s.
 struct ProcStatus {
   std::string_view name;
@@ -45,6 +58,9 @@ struct ProcStatus {
 std::string_view name_of_state(char state);
 
 void print_maps_line(Writer& out, const ProcMapping& mapping);
+/// The lines behind that one in smaps. What is written stays in memory, so all of it is dirty.
+void print_usage(Writer& out, const ProcMapping& mapping, const ProcUsage& usage);
+void print_limits(Writer& out, std::span<const ProcLimit, kProcLimits> limits);
 void print_status(Writer& out, const ProcStatus& process);
 void print_stat(Writer& out, const ProcStatus& process);
 void print_statm(Writer& out, const ProcStatus& process);

@@ -29,12 +29,39 @@ class ProcFs final : public FileSystem {
 struct SubjectFile {
   std::string_view name;
   void (*print)(Writer& out, ProcSubject& process);
+  Result<void> (*write)(ProcSubject& process, std::string_view text) = nullptr;
 };
+
+/// What `echo` has behind its text is none of it.
+std::string_view one_line(std::string_view text) { return text.substr(0, text.find('\n')); }
+
+Result<void> write_oom_adjustment(ProcSubject& process, std::string_view text) {
+  std::string_view number = one_line(text);
+  const bool negative = number.starts_with('-');
+  if (negative) number.remove_prefix(1);
+  const Result<u64> value = parse_number(number);
+  if (!value.has_value() || value.value() > 1000) return Error{Errc::invalid_argument};
+  const i64 size = static_cast<i64>(value.value());
+  return process.set_oom_adjustment(negative ? -size : size);
+}
+
+Result<void> write_name(ProcSubject& process, std::string_view text) {
+  process.set_name(one_line(text));
+  return {};
+}
+
 constexpr SubjectFile kSubjectFiles[] = {
+    {"auxv", [](Writer& out, ProcSubject& p) { p.print_aux_vector(out); }},
     {"cmdline", [](Writer& out, ProcSubject& p) { p.print_command_line(out); }},
-    {"comm", [](Writer& out, ProcSubject& p) { print(out, "{}\n", p.status().name); }},
+    {"comm", [](Writer& out, ProcSubject& p) { print(out, "{}\n", p.status().name); },
+     write_name},
     {"environ", [](Writer& out, ProcSubject& p) { p.print_environment(out); }},
+    {"limits", [](Writer& out, ProcSubject& p) { p.print_limits(out); }},
     {"maps", [](Writer& out, ProcSubject& p) { p.print_maps(out); }},
+    {"mounts", [](Writer& out, ProcSubject& p) { p.print_mounts(out); }},
+    {"oom_score_adj", [](Writer& out, ProcSubject& p) { print(out, "{}\n", p.oom_adjustment()); },
+     write_oom_adjustment},
+    {"smaps", [](Writer& out, ProcSubject& p) { p.print_smaps(out); }},
     {"stat", [](Writer& out, ProcSubject& p) { print_stat(out, p.status()); }},
     {"statm", [](Writer& out, ProcSubject& p) { print_statm(out, p.status()); }},
     {"status", [](Writer& out, ProcSubject& p) { print_status(out, p.status()); }},
@@ -79,6 +106,8 @@ class MemoryWriter final : public Writer {
   Result<void> result_;
 };
 
+class ProcInode;
+
 class OpenText final : public PositionedFile {
  public:
   OpenText(Ref<Inode> inode, OpenFlags flags, Ref<MemoryObject> text)
@@ -86,7 +115,7 @@ class OpenText final : public PositionedFile {
 
  private:
   Result<u64> read_from(u64 at, ByteSink& to) override { return text_->read(at, to); }
-  Result<u64> write_to(u64&, ByteSource&) override { return Error{Errc::no_access}; }
+  Result<u64> write_to(u64& at, ByteSource& from) override;
   u64 end() override { return text_->size(); }
   void destroy_this() override { destroy_counted(this); }
 
@@ -99,10 +128,22 @@ class ProcInode final : public Inode {
   ProcInode(Ref<FileSystem> fs, u64 number, const ProcFile& file)
       : Inode(std::move(fs), InodeType::regular, 0444, 1, number), file_(&file) {}
   ProcInode(Ref<FileSystem> fs, u64 number, u64 pid, const SubjectFile& file)
-      : Inode(std::move(fs), InodeType::regular, 0444, 1, number), pid_(pid), subject_(&file) {}
+      : Inode(std::move(fs), InodeType::regular, file.write != nullptr ? 0644 : 0444, 1, number),
+        pid_(pid),
+        subject_(&file) {}
+
+  /// What is written is heard at once, and kept nowhere.
+  Result<void> truncate(u64) override { return {}; }
+  Result<void> write(std::string_view text) {
+    Result<void> written;
+    TRY(with_process(static_cast<ProcFs&>(file_system()), pid_,
+                     [&](ProcSubject& process) { written = subject_->write(process, text); }));
+    return written;
+  }
 
   Result<Ref<File>> open(OpenFlags flags) override {
-    if (flags.may_write()) return Error{Errc::no_access};
+    const bool is_writable = subject_ != nullptr && subject_->write != nullptr;
+    if (flags.may_write() && !is_writable) return Error{Errc::no_access};
     const auto text = TRY(MemoryObject::create(MemoryObject::Kind::file));
     MemoryWriter out(*text);
     if (file_ != nullptr)
@@ -121,6 +162,17 @@ class ProcInode final : public Inode {
   u64 pid_ = 0;
   const SubjectFile* subject_ = nullptr;
 };
+
+/// What is written at once is one text; no file takes a longer one.
+Result<u64> OpenText::write_to(u64& at, ByteSource& from) {
+  std::array<std::byte, 64> text;
+  const u64 size = from.take(text);
+  if (from.has_failed()) return Error{Errc::fault};
+  TRY(static_cast<ProcInode&>(inode()).write({reinterpret_cast<const char*>(text.data()), size}));
+  from.drop(from.left());
+  at += from.done();
+  return from.done();
+}
 
 /// A link whose text is for people; it leads to an inode itself, if it has one.
 class ProcLink final : public SymbolicLink {
@@ -143,7 +195,8 @@ class ProcLink final : public SymbolicLink {
 
 /// Where the numbers of inodes and the positions in directories of each kind start.
 constexpr u64 kRootInode = 1, kTableInodes = 0x100, kPidShift = 20;
-constexpr u64 kLinkInodes = 0x100, kDescriptorInodes = 0x1000;
+constexpr u64 kLinkInodes = 0x100, kTaskInode = 0x200, kThreadInodes = 0x400;
+constexpr u64 kDescriptorInodes = 0x1000;
 constexpr u64 kFirstPosition = 2, kSelfPosition = 0x1'0000, kPidPositions = kSelfPosition + 1;
 
 u64 inode_of(u64 pid, u64 number) { return pid << kPidShift | number; }
@@ -212,54 +265,103 @@ class DescriptorDirectory final : public ProcDirectory {
   u64 pid_;
 };
 
-/// /proc/PID
+/// /proc/PID, and /proc/PID/task/TID, which has the same but for "task".
 class ProcessDirectory final : public ProcDirectory {
  public:
-  ProcessDirectory(Ref<FileSystem> fs, u64 pid, Ref<Directory> parent)
-      : ProcDirectory(std::move(fs), inode_of(pid, 0), std::move(parent)), pid_(pid) {}
+  enum class Kind : u8 { process, thread };
+
+  ProcessDirectory(Ref<FileSystem> fs, u64 pid, u64 inode, Kind kind, Ref<Directory> parent)
+      : ProcDirectory(std::move(fs), inode, std::move(parent)), pid_(pid), kind_(kind) {}
+
+  Result<Ref<Inode>> find(std::string_view name) override;
+
+ private:
+  static constexpr usize kFiles = std::size(kSubjectFiles), kLinks = std::size(kSubjectLinks);
+
+  Result<Ref<Inode>> find_link(usize i);
+  /// The `i`th name.
+  DirectoryEntry entry(usize i) const {
+    if (i < kFiles) return {kSubjectFiles[i].name, number() + 1 + i, InodeType::regular};
+    if (i < kFiles + kLinks)
+      return {kSubjectLinks[i - kFiles].name, number() + kLinkInodes + i - kFiles,
+              InodeType::symbolic_link};
+    if (i == kFiles + kLinks)
+      return {"fd", inode_of(pid_, kDescriptorInodes), InodeType::directory};
+    return {"task", inode_of(pid_, kTaskInode), InodeType::directory};
+  }
+  void list_own(u64 position, DirectoryReader& reader) override {
+    const usize names = kFiles + kLinks + (kind_ == Kind::process ? 2 : 1);
+    for (u64 at = position - kFirstPosition; at < names; ++at) {
+      DirectoryEntry next = entry(at);
+      next.next = at + 1 + kFirstPosition;
+      if (!reader.take(next)) return;
+    }
+  }
+  void destroy_this() override { destroy_counted(this); }
+
+  u64 pid_;
+  Kind kind_;
+};
+
+/// /proc/PID/task
+class TaskDirectory final : public ProcDirectory {
+ public:
+  TaskDirectory(Ref<FileSystem> fs, u64 pid, Ref<Directory> parent)
+      : ProcDirectory(std::move(fs), inode_of(pid, kTaskInode), std::move(parent)), pid_(pid) {}
 
   Result<Ref<Inode>> find(std::string_view name) override {
-    for (usize i = 0; i < std::size(kSubjectFiles); ++i)
-      if (kSubjectFiles[i].name == name)
-        return Ref<Inode>(TRY(
-            make_counted<ProcInode>(shared_fs(), inode_of(pid_, 1 + i), pid_, kSubjectFiles[i])));
-    for (usize i = 0; i < std::size(kSubjectLinks); ++i)
-      if (kSubjectLinks[i].name == name) return find_link(i);
-    if (name != "fd") return Error{Errc::not_found};
-    return Ref<Inode>(
-        TRY(make_counted<DescriptorDirectory>(shared_fs(), pid_, Ref<Directory>(*this))));
+    const Result<u64> tid = parse_number(name);
+    if (!tid.has_value() || tid.value() == 0 || next(tid.value()) != tid.value())
+      return Error{Errc::not_found};
+    return Ref<Inode>(TRY(make_counted<ProcessDirectory>(
+        shared_fs(), pid_, inode_of(tid.value(), kThreadInodes), ProcessDirectory::Kind::thread,
+        Ref<Directory>(*this))));
   }
 
  private:
-  Result<Ref<Inode>> find_link(usize i) {
-    ProcLink::Text text;
-    Result<Ref<Inode>> inode = Error{Errc::not_found};
-    TRY(with_process(fs(), pid_, [&](ProcSubject& process) {
-      inode = process.link(kSubjectLinks[i].which, text);
-    }));
-    return Ref<Inode>(TRY(make_counted<ProcLink>(shared_fs(), inode_of(pid_, kLinkInodes + i), text,
-                                                 TRY(std::move(inode)))));
+  u64 next(u64 from) const {
+    u64 tid = 0;
+    (void)with_process(fs(), pid_, [&](ProcSubject& p) { tid = p.next_thread(from); });
+    return tid;
   }
-
   void list_own(u64 position, DirectoryReader& reader) override {
-    constexpr usize kFiles = std::size(kSubjectFiles), kLinks = std::size(kSubjectLinks);
-    for (u64 at = position - kFirstPosition; at <= kFiles + kLinks; ++at) {
-      DirectoryEntry entry{"fd", inode_of(pid_, kDescriptorInodes), InodeType::directory,
-                           at + 1 + kFirstPosition};
-      if (at < kFiles)
-        entry.name = kSubjectFiles[at].name, entry.inode = inode_of(pid_, 1 + at),
-        entry.type = InodeType::regular;
-      else if (at < kFiles + kLinks)
-        entry.name = kSubjectLinks[at - kFiles].name,
-        entry.inode = inode_of(pid_, kLinkInodes + at - kFiles),
-        entry.type = InodeType::symbolic_link;
-      if (!reader.take(entry)) return;
+    for (u64 tid = next(position - kFirstPosition); tid != 0; tid = next(tid + 1)) {
+      BufferWriter<24> name;
+      print(name, "{}", tid);
+      if (!reader.take({name.text(), inode_of(tid, kThreadInodes), InodeType::directory,
+                        tid + 1 + kFirstPosition}))
+        return;
     }
   }
   void destroy_this() override { destroy_counted(this); }
 
   u64 pid_;
 };
+
+Result<Ref<Inode>> ProcessDirectory::find(std::string_view name) {
+  for (usize i = 0; i < kFiles; ++i)
+    if (kSubjectFiles[i].name == name)
+      return Ref<Inode>(
+          TRY(make_counted<ProcInode>(shared_fs(), number() + 1 + i, pid_, kSubjectFiles[i])));
+  for (usize i = 0; i < kLinks; ++i)
+    if (kSubjectLinks[i].name == name) return find_link(i);
+  const Ref<Directory> here(*this);
+  if (name == "fd")
+    return Ref<Inode>(TRY(make_counted<DescriptorDirectory>(shared_fs(), pid_, here)));
+  if (name == "task" && kind_ == Kind::process)
+    return Ref<Inode>(TRY(make_counted<TaskDirectory>(shared_fs(), pid_, here)));
+  return Error{Errc::not_found};
+}
+
+Result<Ref<Inode>> ProcessDirectory::find_link(usize i) {
+  ProcLink::Text text;
+  Result<Ref<Inode>> inode = Error{Errc::not_found};
+  TRY(with_process(fs(), pid_, [&](ProcSubject& process) {
+    inode = process.link(kSubjectLinks[i].which, text);
+  }));
+  return Ref<Inode>(TRY(make_counted<ProcLink>(shared_fs(), number() + kLinkInodes + i, text,
+                                               TRY(std::move(inode)))));
+}
 
 /// The root, or a directory that paths of the table go through: those that start with `prefix`.
 class TableDirectory final : public ProcDirectory {
@@ -308,7 +410,8 @@ class TableDirectory final : public ProcDirectory {
     if (!pid.has_value()) return Error{Errc::not_found};
     TRY(with_process(fs(), pid.value(), [](ProcSubject&) {}));
     return Ref<Inode>(
-        TRY(make_counted<ProcessDirectory>(shared_fs(), pid.value(), Ref<Directory>(*this))));
+        TRY(make_counted<ProcessDirectory>(shared_fs(), pid.value(), inode_of(pid.value(), 0),
+                                           ProcessDirectory::Kind::process, Ref<Directory>(*this))));
   }
 
   void list_own(u64 position, DirectoryReader& reader) override {

@@ -13,9 +13,21 @@ class ProcSubject {
  public:
   virtual ProcStatus status() = 0;
   virtual void print_maps(Writer& out) = 0;
+  virtual void print_smaps(Writer& out) = 0;
+  virtual void print_limits(Writer& out) = 0;
+  virtual void print_aux_vector(Writer& out) = 0;
+  virtual void print_mounts(Writer& out) = 0;
   /// The arguments and the environment, a NUL behind each.
   virtual void print_command_line(Writer& out) = 0;
   virtual void print_environment(Writer& out) = 0;
+
+  /// How readily it is killed when memory runs out, from -1000 to 1000. Errc::invalid_argument.
+  virtual i64 oom_adjustment() = 0;
+  virtual Result<void> set_oom_adjustment(i64 value) = 0;
+  virtual void set_name(std::string_view name) = 0;
+
+  /// The lowest number of one of its threads from `tid` on; 0 if there is none.
+  virtual u64 next_thread(u64 tid) = 0;
 
   /// What exe, cwd and root lead to, and their paths. Errc::not_found.
   enum class Link : u8 { executable, working_directory, root };

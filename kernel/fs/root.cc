@@ -5,7 +5,6 @@
 
 #include "kernel/fs/devices.h"
 #include "kernel/fs/initramfs.h"
-#include "kernel/fs/proc_files.h"
 #include "kernel/fs/random.h"
 #include "kernel/fs/tmpfs.h"
 #include "kernel/init/system.h"
@@ -18,6 +17,7 @@ namespace {
 
 /// With a reference that is never given back: a global with a destructor would want an atexit().
 constinit Guarded<Directory*> the_root{nullptr};
+constinit std::span<const ProcFile> proc_files{};
 constinit ProcSource* proc_source = nullptr;
 
 /// The directory `name` in `root`, made if the initramfs has none.
@@ -69,7 +69,7 @@ FileTime file_time() {
 }
 
 Result<Ref<Directory>> make_proc() {
-  return make_proc_fs(file_time, proc_files(), proc_source);
+  return make_proc_fs(file_time, proc_files, proc_source);
 }
 
 Result<Ref<Directory>> root_directory() {
@@ -84,6 +84,9 @@ Result<PathStart> root_start() {
   return PathStart{root, root};
 }
 
-void use_proc_source(ProcSource& source) { proc_source = &source; }
+void fill_proc(std::span<const ProcFile> files, ProcSource& source) {
+  proc_files = files;
+  proc_source = &source;
+}
 
 }  // namespace meridian

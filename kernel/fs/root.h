@@ -21,7 +21,7 @@ Result<Ref<Directory>> make_proc();
 /// The clock by which file systems date things.
 FileTime file_time();
 
-/// Who shows processes in /proc; to be called before anybody asks for the root.
-void use_proc_source(ProcSource& source);
+/// What /proc shows: files, and processes; to be called before anybody asks for the root.
+void fill_proc(std::span<const ProcFile> files, ProcSource& source);
 
 }  // namespace meridian

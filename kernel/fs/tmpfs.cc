@@ -43,7 +43,10 @@ class Regular final : public Inode {
  public:
   Regular(Ref<FileSystem> file_system, u32 permissions, u32 links, Ref<MemoryObject> contents)
       : Inode(std::move(file_system), InodeType::regular, permissions, links),
-        contents_(std::move(contents)) {}
+        contents_(std::move(contents)) {
+    contents_->become_contents_of(*this, {.device = this->file_system().device(), .inode = number()});
+  }
+  ~Regular() { contents_->lose_file(); }
 
   Result<Ref<File>> open(OpenFlags flags) override;
   Result<void> truncate(u64 size) override {
@@ -271,6 +274,7 @@ TmpfsDirectory::~TmpfsDirectory() {
     directory.names_.with([&](Names& names) {
       while (Name* const name = names.by_position.at_least(u64{0})) {
         name->next_to_go = std::exchange(to_go, name);
+        name->inode->leave_home(directory);
         (void)names.take(name).let_go();
       }
       names.parent = nullptr;
@@ -353,6 +357,7 @@ Result<Ref<Inode>> TmpfsDirectory::create(std::string_view text, const NewInode&
     if (names.is_deleted()) return Error{Errc::not_found};
     if (names.find(text) != nullptr) return Error{Errc::exists};
     names.insert(name.let_go());
+    made->set_home(*this);
     return {};
   }));
   if (what.type == InodeType::directory) change_links(+1);
@@ -369,6 +374,7 @@ Result<void> TmpfsDirectory::link(std::string_view text, Inode& inode) {
     if (names.find(text) != nullptr) return Error{Errc::exists};
     TRY(inode.add_link());
     names.insert(name.let_go());
+    inode.set_home(*this);
     return {};
   }));
   note_change();
@@ -386,6 +392,7 @@ Result<void> TmpfsDirectory::unlink(std::string_view text) {
     Name* const found = names.find(text);
     if (found == nullptr) return Error{Errc::not_found};
     if (found->inode->is(InodeType::directory)) return Error{Errc::is_a_directory};
+    found->inode->leave_home(*this);
     return names.take(found);
   }));
   name->inode->change_links(-1);
@@ -485,6 +492,7 @@ Result<void> TmpfsDirectory::displace(const Inode& by, Inode& target, TmpfsDirec
   if (by.is(InodeType::directory) && !target_is_directory) return Error{Errc::not_a_directory};
   if (!by.is(InodeType::directory) && target_is_directory) return Error{Errc::is_a_directory};
   if (!target_is_directory) {
+    target.leave_home(directory);
     target.change_links(-1);
     return {};
   }
@@ -496,6 +504,7 @@ Result<void> TmpfsDirectory::displace(const Inode& by, Inode& target, TmpfsDirec
 /// `inode` has moved from one directory to the other: so does its "..".
 void TmpfsDirectory::came(TmpfsDirectory& from, TmpfsDirectory& to, Inode& inode) {
   inode.change_links(0);
+  inode.set_home(to);
   Directory* const directory = inode.as_directory();
   if (directory == nullptr || &from == &to) return;
   static_cast<TmpfsDirectory*>(directory)->names_.with([&](Names& names) { names.parent = &to; });

@@ -85,6 +85,10 @@ void Tty::end_session(u32 session) {
   jobs_->signal_group(group, kContinue);
 }
 
+Tty::Owner Tty::owner() {
+  return state_.with([](const State& s) { return Owner{s.session, s.group}; });
+}
+
 void Tty::receive(u8 key) {
   struct Outcome {
     std::optional<LineDiscipline::KeySignal> signal;

@@ -38,6 +38,12 @@ class Tty {
   /// It is nobody's again, if it was that session's; its foreground group hears SIGHUP.
   void end_session(u32 session);
 
+  /// Whose it is: a session, and the group in its foreground; 0: nobody's.
+  struct Owner {
+    u32 session, group;
+  };
+  Owner owner();
+
   /// A key has come. Any context.
   void receive(u8 key);
 

@@ -168,7 +168,8 @@ struct Loading {
   UserSpace::Request stack = request_at(loading.layout.stack, kReadWrite);
   stack.traits.grows_down = true;
   TRY(space.map(stack));
-  space.set_break_start(image.span().end() + bias);
+  // A page apart, so that what the file has and the heap are VMAs of their own.
+  space.set_break_start((image.span().end() + bias).align_up(kPageSize) + kPageSize);
 
   StartInfo info{.name = loading.path,
                  .strings = loading.strings,

@@ -18,6 +18,7 @@ Result<void> copy_resources(Process& parent, Process& child, const ForkOptions& 
   child.set_name(parent.name());
   child.on_fault = parent.on_fault;
   child.may_gain_privileges = parent.may_gain_privileges;
+  child.oom_adjustment = parent.oom_adjustment.load();
   child.clear_child_tid = options.clear_child_tid;
   return {};
 }

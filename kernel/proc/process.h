@@ -11,6 +11,7 @@
 #include <arch/signal_frame.h>
 #include <arch/trap.h>
 
+#include <atomic>
 #include <optional>
 #include <string_view>
 
@@ -137,6 +138,9 @@ class Process final : public RefCounted {
   void set_limit(LimitKind kind, Limit limit);
   /// Its part of usage_of(): faults and resident memory.
   Usage memory_usage();
+
+  /// /proc/PID/oom_score_adj: how readily it is killed when memory runs out, -1000 to 1000.
+  std::atomic<i32> oom_adjustment{0};
 
   Locked<SignalState> signals;
   IntervalTimers interval_timers{*this};

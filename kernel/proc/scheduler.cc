@@ -374,6 +374,7 @@ ThreadInfo CpuQueue::info_of(const Thread& thread) const {
           .state = thread.state_,
           .cpu = static_cast<unsigned>(thread.cpu),
           .bound = thread.is_bound(),
+          .interruptible = thread.interruptible_,
           .run_time = thread.run_time_ + present,
           .waits = thread.waits_,
           .preemptions = thread.preemptions_};

@@ -116,7 +116,8 @@ struct ThreadInfo {
   ThreadState state{};
   unsigned cpu = 0;
   bool bound = false;
-  u64 run_time = 0;  // in ticks of arch::counter()
+  bool interruptible = false;      // of a sleep: signals end it
+  u64 run_time = 0;                // in ticks of arch::counter()
   u64 waits = 0, preemptions = 0;  // how often it slept, and how often it had to make room
 };
 /// The first thread whose id is above `id`; nothing if there is none. (For listing all of them

@@ -44,6 +44,18 @@ MemoryObject::~MemoryObject() {
   pages_.with([](PageTree& pages) { pages.remove_from(0, drop_page, nullptr); });
 }
 
+void MemoryObject::become_contents_of(const RefCounted& file, FileId id) {
+  of_.with([&](File& of) { of = {&file, id}; });
+}
+
+void MemoryObject::lose_file() {
+  of_.with([](File& of) { of.file = nullptr; });
+}
+
+MemoryObject::FileId MemoryObject::file_id() {
+  return of_.with([](const File& of) { return of.id; });
+}
+
 u64 MemoryObject::resident_pages() {
   return pages_.with([](PageTree& pages) { return pages.count(); });
 }

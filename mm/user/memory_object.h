@@ -63,6 +63,25 @@ class MemoryObject : public RefCounted {
   /// For Ref.
   static void destroy(MemoryObject* object);
 
+  /// A file, as stat(2) tells it from all others.
+  struct FileId {
+    u64 device = 0, inode = 0;
+  };
+  /// It is the contents of `file`, which says lose_file() before it goes: the object keeps its id, but
+  /// no file alive.
+  void become_contents_of(const RefCounted& file, FileId id);
+  void lose_file();
+  /// All zero if it never was a file's.
+  FileId file_id();
+  /// A share in that file, whose type the caller knows; empty if it has gone, or never was.
+  template <typename T>
+  Ref<T> file() {
+    return of_.with([](const File& of) {
+      if (of.file == nullptr || !of.file->try_add_ref()) return Ref<T>();
+      return Ref<T>::adopt(const_cast<T&>(static_cast<const T&>(*of.file)));
+    });
+  }
+
   Kind kind() const { return kind_; }
   u64 size() const { return size_.load(std::memory_order_acquire); }
   /// Pages that have a frame.
@@ -121,7 +140,13 @@ class MemoryObject : public RefCounted {
   void unmap_from(u64 page);
   Ref<UserSpace> next_to_follow();
 
+  struct File {
+    const RefCounted* file = nullptr;
+    FileId id;
+  };
+
   Kind kind_;
+  Locked<File> of_;
   std::atomic<u64> size_{0};  // written with pages_ locked
   Locked<PageTree> pages_;
   Locked<Mappings> mappings_;

@@ -13,14 +13,14 @@
 namespace meridian {
 
 Result<Ref<UserSpace>> UserSpace::create() {
-  KernelTableStore tables;
+  CountedTables tables;
   void* const memory = TRY(kmalloc(sizeof(UserSpace)));
   const Result<Frame> root = tables.allocate_table();
   if (!root.has_value()) {
     kfree(memory);
     return root.error();
   }
-  return Ref<UserSpace>::adopt(*new (memory) UserSpace(root.value()));
+  return Ref<UserSpace>::adopt(*new (memory) UserSpace(root.value(), tables));
 }
 
 void UserSpace::destroy(UserSpace* space) {
@@ -201,9 +201,51 @@ SpaceStats UserSpace::stats() {
   Guard guard(lock_);
   return stats_;
 }
+std::optional<VmaView> UserSpace::vma_above(UserAddr from) {
+  Guard guard(lock_);
+  const Vma* const vma = vmas_.first_ending_after(from);
+  if (vma == nullptr) return {};
+  return VmaView{vma->range(), vma->traits, vma->object, vma->first_page};
+}
+
+PageCounts UserSpace::count_pages(UserRange range) {
+  constexpr u64 kPiece = 2_MiB;
+  PageCounts counts;
+  for (UserAddr at = range.start(); at < range.end();) {
+    const UserAddr end = range.end() - at > kPiece ? at + kPiece : range.end();
+    Guard guard(lock_);
+    mapper().for_each_page(virt(UserRange::between(at, end)), [&](arch::Entry& entry, VirtAddr) {
+      count_page(entry.output(), counts);
+    });
+    at = end;
+  }
+  return counts;
+}
+
+/// An object's page has one reference from the object, which is no mapping.
+void UserSpace::count_page(Frame frame, PageCounts& counts) {
+  if (is_zero_frame(frame)) return;
+  const FrameInfo& info = frame_info(frame);
+  const bool is_anonymous = info.owner() == FrameOwner::user;
+  u64 mappings = info.references();
+  if (!is_anonymous && mappings > 1) --mappings;
+  ++counts.resident;
+  if (is_anonymous) ++counts.anonymous;
+  if (mappings > 1) ++counts.shared;
+  counts.part += kPageSize / mappings;
+}
+
 UserAddr UserSpace::break_start() {
   Guard guard(lock_);
   return break_start_;
+}
+UserRange UserSpace::heap() {
+  Guard guard(lock_);
+  return UserRange::between(break_start_, break_);
+}
+u64 UserSpace::table_count() {
+  Guard guard(lock_);
+  return tables_.count();
 }
 usize UserSpace::vma_count() {
   Guard guard(lock_);

@@ -56,6 +56,22 @@ struct SpaceStats {
   u64 resident() const { return anonymous + file + shared; }
 };
 
+/// A VMA as it was at one moment.
+struct VmaView {
+  UserRange range;
+  VmaTraits traits;
+  Ref<MemoryObject> object;
+  u64 first_page = 0;
+};
+
+/// The pages of a range that have a frame, for /proc/PID/smaps.
+struct PageCounts {
+  u64 resident = 0;
+  u64 anonymous = 0;  // of these, no object's
+  u64 shared = 0;     // of these, mapped elsewhere, too
+  u64 part = 0;       // in bytes: each page divided by how often it is mapped
+};
+
 /// What came of a fault; the names in brackets are those of the signal.
 enum class FaultOutcome : u8 {
   resolved,    // the access can be tried again
@@ -91,9 +107,27 @@ enum class Advice : u32 {
   dont_need_locked = 24,
 };
 
+/// Tables of the kernel's, counted.
+class CountedTables : public KernelTableStore {
+ public:
+  Result<Frame> allocate_table() {
+    const Frame table = TRY(KernelTableStore::allocate_table());
+    ++count_;
+    return table;
+  }
+  void free_table(Frame table) {
+    KernelTableStore::free_table(table);
+    --count_;
+  }
+  u64 count() const { return count_; }
+
+ private:
+  u64 count_ = 0;
+};
+
 class UserSpace : public RefCounted {
  public:
-  using Mapper = meridian::Mapper<arch::Format, KernelTableStore, SpaceTlb>;
+  using Mapper = meridian::Mapper<arch::Format, CountedTables, SpaceTlb>;
 
   /// Below a VMA that grows down nothing is placed, and it does not grow, so near to another.
   static constexpr u64 kStackGuardGap = 256 * kPageSize;
@@ -187,6 +221,9 @@ class UserSpace : public RefCounted {
   void set_limits(const SpaceLimits& limits) { limits_.set(limits); }
   SpaceLimits limits() const { return limits_.get(); }
   UserAddr break_start();
+  /// From there to the break.
+  UserRange heap();
+  u64 table_count();
 
   /// Calls `visit(const Vma&)` for each, lowest first, with the lock held: for /proc/PID/maps.
   template <typename Visit>
@@ -194,6 +231,11 @@ class UserSpace : public RefCounted {
     Guard guard(lock_);
     vmas_.for_each(vmas_.bounds(), visit);
   }
+  /// The lowest VMA that ends above `from`, for who must not hold the lock while he looks; nothing if
+  /// there is none.
+  std::optional<VmaView> vma_above(UserAddr from);
+  /// Takes the lock piece by piece: others may change things meanwhile.
+  PageCounts count_pages(UserRange range);
   usize vma_count();
   Result<Translation> translate(UserAddr va);
   /// The first table, and what the TLBs know the space by.
@@ -201,8 +243,8 @@ class UserSpace : public RefCounted {
   AsidContext& asid() { return asid_; }
 
  private:
-  explicit UserSpace(Frame root)
-      : root_(root), vmas_(UserAddr(current_layout().user_end()), this) {}
+  UserSpace(Frame root, const CountedTables& tables)
+      : tables_(tables), root_(root), vmas_(UserAddr(current_layout().user_end()), this) {}
   ~UserSpace();
 
   // What these ask for is done page by page, each with the lock taken anew.
@@ -220,6 +262,7 @@ class UserSpace : public RefCounted {
   Result<void> check_range(UserAddr start, u64 size) const;
   void account(const Vma& vma, bool there);
   void count_resident(Frame frame, bool there);
+  static void count_page(Frame frame, PageCounts& counts);
   void clear_pages(UserRange range, Mapper::Gather& owed);
   Result<void> remove(UserRange range);
   void remove_isolated(UserRange range);
@@ -276,7 +319,7 @@ class UserSpace : public RefCounted {
   // with it held, since that may fault.
   using Guard = MutexGuard;
   Mutex lock_;
-  KernelTableStore tables_;
+  CountedTables tables_;
   Frame root_;
   AsidContext asid_;
   VmaTree vmas_;

@@ -52,10 +52,10 @@ class ShowLayout(KernelCommand):
         try:
             thread = type_of("meridian::Thread")
             at = target.register("TPIDR_EL1") - base_offset(thread, "meridian::arch::ThreadContext")
-            program = kernel.at(at, thread)["program"]
-            if not number(program):
+            process = kernel.at(at, thread)["process"]
+            if not number(process):
                 return {}
-            space = kernel.pointed(kernel.pointed(program)["space_"]["object_"])
+            space = kernel.pointed(kernel.pointed(process)["space_"]["object_"])
             return {"heap": number(space["break_"])}
         except (NoKernel, Unreadable):
             return {}

@@ -8,7 +8,9 @@ namespace meridian::arch {
 namespace {
 
 using Implementer = Field<31, 24, u32>;
+using Variant = Field<23, 20, u32>;
 using PartNumber = Field<15, 4, u32>;
+using Revision = Field<3, 0, u32>;
 
 struct Model {
   u32 implementer, part;
@@ -23,11 +25,18 @@ constexpr Model kModels[] = {
 
 }  // namespace
 
-const char* cpu_name() {
+CpuId cpu_id() {
   const u64 midr = hw::read_midr_el1();
+  return {.implementer = Implementer::decode(midr),
+          .variant = Variant::decode(midr),
+          .part = PartNumber::decode(midr),
+          .revision = Revision::decode(midr)};
+}
+
+const char* cpu_name() {
+  const CpuId id = cpu_id();
   for (const Model& model : kModels)
-    if (Implementer::decode(midr) == model.implementer && PartNumber::decode(midr) == model.part)
-      return model.name;
+    if (id.implementer == model.implementer && id.part == model.part) return model.name;
   return "unknown CPU";
 }
 

@@ -45,6 +45,12 @@ Result<void> start_interrupts(const MachineDescription& machine);
 /// "GICv3" and the like; "none" before start_interrupts().
 const char* interrupt_controller_name();
 
+/// This CPU's model in the numbers of MIDR_EL1, as /proc/cpuinfo prints them.
+struct CpuId {
+  u32 implementer, variant, part, revision;
+};
+CpuId cpu_id();
+
 /// "Cortex-A53" and the like: this CPU's model, or "unknown CPU".
 const char* cpu_name();
 

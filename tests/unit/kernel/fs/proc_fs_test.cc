@@ -77,6 +77,59 @@ TEST(ProcFormat, StatmIsLinuxs) {
   EXPECT_EQ(out.text, "538 323 310 435 0 93 0\n");
 }
 
+TEST(ProcFormat, SmapsIsLinuxs) {
+  TextWriter out;
+  print_usage(out, {.start = 0x400000, .end = 0x5b3000, .name = {}},
+              {.resident = 1152 << 10,
+               .part = 576 << 10,
+               .shared = 1152 << 10,
+               .flags = "rd ex mr mw me "});
+  EXPECT_EQ(out.text,
+            "Size:               1740 kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n"
+            "Rss:                1152 kB\nPss:                 576 kB\n"
+            "Pss_Dirty:           576 kB\nShared_Clean:          0 kB\n"
+            "Shared_Dirty:       1152 kB\nPrivate_Clean:         0 kB\n"
+            "Private_Dirty:         0 kB\nReferenced:         1152 kB\n"
+            "Anonymous:             0 kB\nLazyFree:              0 kB\n"
+            "AnonHugePages:         0 kB\nShmemPmdMapped:        0 kB\n"
+            "FilePmdMapped:         0 kB\nShared_Hugetlb:        0 kB\n"
+            "Private_Hugetlb:       0 kB\nSwap:                  0 kB\n"
+            "SwapPss:               0 kB\nLocked:                0 kB\n"
+            "THPeligible:    0\nVmFlags: rd ex mr mw me \n");
+}
+
+TEST(ProcFormat, LimitsAreLinuxs) {
+  std::array<ProcLimit, kProcLimits> limits;
+  limits[3].soft = 8388608;
+  limits[4].soft = 0;
+  limits[6] = limits[11] = {7044, 7044};
+  limits[7] = {1024, 4096};
+  limits[8] = {8388608, 8388608};
+  limits[12] = {819200, 819200};
+  limits[13] = limits[14] = {0, 0};
+  TextWriter out;
+  print_limits(out, limits);
+  EXPECT_EQ(
+      out.text,
+      "Limit                     Soft Limit           Hard Limit           Units     \n"
+      "Max cpu time              unlimited            unlimited            seconds   \n"
+      "Max file size             unlimited            unlimited            bytes     \n"
+      "Max data size             unlimited            unlimited            bytes     \n"
+      "Max stack size            8388608              unlimited            bytes     \n"
+      "Max core file size        0                    unlimited            bytes     \n"
+      "Max resident set          unlimited            unlimited            bytes     \n"
+      "Max processes             7044                 7044                 processes \n"
+      "Max open files            1024                 4096                 files     \n"
+      "Max locked memory         8388608              8388608              bytes     \n"
+      "Max address space         unlimited            unlimited            bytes     \n"
+      "Max file locks            unlimited            unlimited            locks     \n"
+      "Max pending signals       7044                 7044                 signals   \n"
+      "Max msgqueue size         819200               819200               bytes     \n"
+      "Max nice priority         0                    0                    \n"
+      "Max realtime priority     0                    0                    \n"
+      "Max realtime timeout      unlimited            unlimited            us        \n");
+}
+
 /// But for the lines about speculation, which is nobody's business here, and transparent huge
 /// pages, which there are none of.
 TEST(ProcFormat, StatusIsLinuxs) {
@@ -126,8 +179,19 @@ class FakeProcesses final : public ProcSource, public ProcSubject {
     return {};
   }
 
-  ProcStatus status() override { return {.name = "sh", .process = subject}; }
+  ProcStatus status() override { return {.name = its_name, .process = subject}; }
   void print_maps(Writer& out) override { out.write("maps\n"); }
+  void print_smaps(Writer&) override {}
+  void print_limits(Writer&) override {}
+  void print_aux_vector(Writer&) override {}
+  void print_mounts(Writer&) override {}
+  i64 oom_adjustment() override { return adjustment; }
+  Result<void> set_oom_adjustment(i64 value) override {
+    adjustment = value;
+    return {};
+  }
+  void set_name(std::string_view name) override { its_name = name; }
+  u64 next_thread(u64 tid) override { return tid <= subject ? subject : 0; }
   void print_command_line(Writer& out) override { out.write({"sh\0-c\0", 6}); }
   void print_environment(Writer&) override {}
   Result<Ref<Inode>> link(Link, Writer& path) override {
@@ -143,6 +207,8 @@ class FakeProcesses final : public ProcSource, public ProcSubject {
   }
 
   u64 subject = 0;
+  i64 adjustment = 0;
+  std::string its_name = "sh";
   Ref<Inode> file;
 };
 
@@ -214,8 +280,9 @@ TEST_F(ProcFsTest, AFileSaysWhatWasSoWhenItWasOpened) {
 
 TEST_F(ProcFsTest, ProcessesHaveDirectories) {
   using Names = std::vector<std::string>;
-  EXPECT_EQ(list("/proc/7"), (Names{".", "..", "cmdline", "comm", "environ", "maps", "stat",
-                                    "statm", "status", "cwd", "exe", "root", "fd"}));
+  EXPECT_EQ(list("/proc/7"), (Names{".", "..", "auxv", "cmdline", "comm", "environ", "limits",
+                                    "maps", "mounts", "oom_score_adj", "smaps", "stat", "statm",
+                                    "status", "cwd", "exe", "root", "fd", "task"}));
   EXPECT_EQ(list("/proc/1234/fd"), (Names{".", "..", "3"}));
   EXPECT_EQ(read_file("/proc/self/comm"), "sh\n");
   EXPECT_EQ(read_file("/proc/1234/stat").substr(0, 11), "1234 (sh) R");
@@ -230,6 +297,32 @@ TEST_F(ProcFsTest, ProcessesHaveDirectories) {
   EXPECT_EQ(error_of(open("/proc/self/fd/4")), ENOENT);
   EXPECT_EQ(error_of(open("/proc/self/fd/x")), ENOENT);
   EXPECT_EQ(error_of(open("/proc/self/exe", OpenFlags::kNoFollow)), ELOOP);
+}
+
+TEST_F(ProcFsTest, AThreadHasADirectoryLikeItsProcess) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(list("/proc/1234/task"), (Names{".", "..", "1234"}));
+  Names expected = list("/proc/1234");
+  expected.pop_back();
+  EXPECT_EQ(list("/proc/1234/task/1234"), expected) << "all but another task";
+  EXPECT_EQ(read_file("/proc/self/task/7/stat").substr(0, 8), "7 (sh) R");
+  EXPECT_NE(stat("/proc/7/task/7").value().inode, stat("/proc/7").value().inode);
+  EXPECT_EQ(error_of(stat("/proc/7/task/8")), ENOENT);
+  EXPECT_EQ(error_of(stat("/proc/7/task/0")), ENOENT);
+  EXPECT_EQ(error_of(stat("/proc/7/task/7/task")), ENOENT);
+}
+
+TEST_F(ProcFsTest, SomeFilesOfAProcessCanBeWritten) {
+  write_file("/proc/7/oom_score_adj", "-17\n");
+  EXPECT_EQ(processes.adjustment, -17);
+  EXPECT_EQ(read_file("/proc/7/oom_score_adj"), "-17\n");
+  write_file("/proc/self/comm", "dash");
+  EXPECT_EQ(read_file("/proc/7/comm"), "dash\n");
+  const auto file = open("/proc/7/oom_score_adj", OpenFlags::kReadWrite | OpenFlags::kTruncate).take();
+  for (const char* wrong : {"1001", "-1001", "x", "", "--1"})
+    EXPECT_EQ(error_of(file->write(bytes_of(wrong))), EINVAL) << wrong;
+  EXPECT_EQ(processes.adjustment, -17);
+  EXPECT_EQ(error_of(open("/proc/7/stat", OpenFlags::kReadWrite)), EACCES);
 }
 
 TEST_F(ProcFsTest, RunningOutOfMemoryAnywhereIsAnError) {

@@ -9,4 +9,7 @@ namespace meridian {
 
 std::span<const ProcFile> proc_files();
 
+/// What is mounted where: /proc/mounts, and each process's.
+void print_mounts(Writer& out);
+
 }  // namespace meridian
