@@ -9,7 +9,7 @@ USER_CFLAGS := -std=gnu11 -O2 -static -Wall -Wextra -Werror
 ROOTFS_PROGRAMS := $(patsubst qemu/rootfs/%.c,$(BUILD)/rootfs/bin/%,$(wildcard qemu/rootfs/*.c))
 TEST_PROGRAMS   := $(patsubst tests/user/%.c,$(BUILD)/user/bin/%,$(wildcard tests/user/*.c))
 
-$(BUILD)/rootfs/bin/%: qemu/rootfs/%.c qemu/programs.mk | setup
+$(BUILD)/rootfs/bin/%: qemu/rootfs/%.c qemu/rootfs/guide.h qemu/programs.mk | setup
 	$(call say,USERCC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@ $<

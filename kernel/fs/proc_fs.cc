@@ -76,13 +76,10 @@ constexpr SubjectLink kSubjectLinks[] = {
     {"root", ProcSubject::Link::root},
 };
 
-/// Calls `use(ProcSubject&)` for process `pid`. Errc::not_found.
 template <typename Use>
 Result<void> with_process(const ProcFs& fs, u64 pid, Use use) {
   if (fs.source == nullptr) return Error{Errc::not_found};
-  return fs.source->visit(
-      pid, [](void* context, ProcSubject& process) { (*static_cast<Use*>(context))(process); },
-      &use);
+  return with_process(*fs.source, pid, use);
 }
 
 // Files.

@@ -56,6 +56,14 @@ class ProcSource {
   ~ProcSource() = default;
 };
 
+/// Calls `use(ProcSubject&)` for process `pid`. Errc::not_found.
+template <typename Use>
+Result<void> with_process(ProcSource& source, u64 pid, Use use) {
+  return source.visit(
+      pid, [](void* context, ProcSubject& process) { (*static_cast<Use*>(context))(process); },
+      &use);
+}
+
 /// A file that is not a process's: its path below /proc, and what it says.
 struct ProcFile {
   std::string_view path;  // "sys/kernel/pid_max"; files of a directory stand together

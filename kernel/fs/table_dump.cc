@@ -4,6 +4,7 @@
 #include <arch/paging.h>
 
 #include "mm/kernel/kernel_space.h"
+#include "mm/kernel/vmalloc.h"
 #include "mm/paging/dump.h"
 
 namespace meridian {
@@ -137,6 +138,24 @@ void print_kernel_tables(Writer& out) {
 void print_user_tables(Writer& out, Frame root) {
   const Region& user = current_layout().region(RegionKind::user);
   print_part(out, arch::user_geometry(), root, user.range());
+}
+
+/// Printing takes too long to hold the space's lock. Counted first, and again if there are more when
+/// they are kept.
+Result<void> print_user_tables(Writer& out, UserSpace& space) {
+  constexpr usize kMore = 16;
+  for (usize room = kMore;;) {
+    const auto runs = static_cast<DumpRun*>(TRY(vmalloc(room * sizeof(DumpRun))));
+    usize count = 0;
+    space.dump(Coalesce::rights, [&](const DumpRun& run) {
+      if (count++ < room) runs[count - 1] = run;
+    });
+    const bool fits = count <= room;
+    for (usize i = 0; fits && i < count; ++i) print_run(out, runs[i]);
+    vfree(runs);
+    if (fits) return {};
+    room = count + kMore;
+  }
 }
 
 }  // namespace meridian

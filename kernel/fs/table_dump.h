@@ -7,6 +7,7 @@
 #include "kernel/lib/format.h"
 #include "mm/frame.h"
 #include "mm/layout/layout.h"
+#include "mm/user/user_space.h"
 
 namespace meridian {
 
@@ -15,7 +16,9 @@ void print_kernel_tables(Writer& out);
 /// The same for a program that reads it: what is mapped only, one line for each run whose frames
 /// follow each other, as "first last PA level entry".
 void print_raw_kernel_tables(Writer& out);
-/// The user half below `root`; it has no regions to head.
+/// The user half below `root`, which nobody changes meanwhile; it has no regions to head.
 void print_user_tables(Writer& out, Frame root);
+/// The same for a program that runs. Errc::out_of_frames (the lines are kept first, then printed).
+Result<void> print_user_tables(Writer& out, UserSpace& space);
 
 }  // namespace meridian

@@ -37,11 +37,11 @@ Result<void> fill(Process& process, LoadedProgram program) {
   return process.make_thread(arch::user_frame(program.entry, program.stack_pointer));
 }
 
-void enter_table(Process& process, bool is_init) {
+void enter_table(Process& process, const RunOptions& options) {
   processes().with([&](ProcessTable& table) {
-    table.add(process, is_init);
+    table.add(process, options.is_init);
     process.family.group = process.family.session = process.pid();
-    process.family.is_awaited = true;
+    process.family.is_awaited = !options.in_background;
   });
 }
 
@@ -65,8 +65,8 @@ Result<Ref<Process>> start_program(std::string_view path, const RunOptions& opti
   ExecStrings strings = TRY(strings_of(path, options));
   TRY(fill(*process,
            TRY(load_program(start, path, std::move(strings), process->limits(), problem))));
-  enter_table(*process, options.is_init);
-  console_tty().begin_session(process->pid());
+  enter_table(*process, options);
+  if (!options.in_background) console_tty().begin_session(process->pid());
   process->run();
   return process;
 }

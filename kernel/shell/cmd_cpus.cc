@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// cpus, ps, on: what runs where.
-#include <arch/clock.h>
+/// cpus, on: what runs where.
 #include <arch/interrupts.h>
 
 #include "kernel/init/system.h"
@@ -10,11 +9,6 @@
 
 namespace meridian {
 namespace {
-
-u64 microseconds(u64 ticks) {
-  const u64 frequency = arch::counter_frequency();
-  return ticks / frequency * 1'000'000 + ticks % frequency * 1'000'000 / frequency;
-}
 
 Result<void> cmd_cpus(Writer& out, Args& args) {
   TRY(args.end());
@@ -31,19 +25,6 @@ Result<void> cmd_cpus(Writer& out, Args& args) {
   return {};
 }
 SHELL_COMMAND("cpus", "cpus", "each CPU: who it is, and how busy", cmd_cpus, CommandGroup::machine);
-
-Result<void> cmd_ps(Writer& out, Args& args) {
-  TRY(args.end());
-  print(out, "{:>5}  {:<8} {:>3} {:<5} {:>12}  {}\n", "id", "state", "CPU", "bound", "time us",
-        "name");
-  std::optional<ThreadInfo> thread = next_thread(0);
-  for (; thread; thread = next_thread(thread->id))
-    print(out, "{:>5}  {:<8} {:>3} {:<5} {:>12}  {}\n", thread->id, name_of(thread->state),
-          thread->cpu, thread->bound ? "yes" : "no", microseconds(thread->run_time),
-          thread->name.view());
-  return {};
-}
-SHELL_COMMAND("ps", "ps", "the threads: state, CPU, time", cmd_ps, CommandGroup::programs);
 
 /// A command for another thread, and how it ended.
 struct Errand {

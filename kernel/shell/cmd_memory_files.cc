@@ -6,6 +6,7 @@
 #include "kernel/fs/memory_files.h"
 #include "kernel/fs/table_dump.h"
 #include "kernel/shell/command.h"
+#include "kernel/shell/process_arg.h"
 #include "mm/kernel/kernel_space.h"
 
 namespace meridian {
@@ -33,10 +34,15 @@ SHELL_COMMAND("iomem", "iomem", "what lies where in physical memory (/proc/iomem
               cmd_file<print_iomem>, CommandGroup::memory);
 
 Result<void> cmd_ptdump(Writer& out, Args& args) {
+  if (args.take("pid")) {
+    const Ref<UserSpace> space = TRY(space_argument(args));
+    TRY(args.end());
+    return print_user_tables(out, *space);
+  }
   const bool user = args.take("user");
   if (!user && !args.take("kernel") && args.more()) {
     TRY(args.word("HALF"));
-    return args.refuse("is neither kernel nor user");
+    return args.refuse("is none of kernel, user and pid");
   }
   const bool raw = !user && args.take("raw");
   TRY(args.end());
@@ -48,7 +54,7 @@ Result<void> cmd_ptdump(Writer& out, Args& args) {
     print_kernel_tables(out);
   return {};
 }
-SHELL_COMMAND("ptdump", "ptdump [kernel [raw]|user]", "all of a half's page tables, as Linux dumps them",
+SHELL_COMMAND("ptdump", "ptdump [kernel [raw]|user|pid PID]", "all of a half's page tables, as Linux dumps them",
               cmd_ptdump, CommandGroup::address_space);
 
 }  // namespace

@@ -69,14 +69,24 @@ Result<void> cmd_run(Writer& out, Args& args) {
   BufferWriter<256> path;
   print(path, "{}{}", name.find('/') == std::string_view::npos ? "/bin/" : "", name);
   constexpr std::string_view kEnvironment[] = {"HOME=/", "PATH=/bin", "TERM=vt100"};
+  const bool in_background = count != 0 && words[count - 1] == "&";
+  if (in_background) --count;
+  const RunOptions options{.arguments = std::span(words).first(count),
+                           .environment = kEnvironment,
+                           .in_background = in_background};
   ElfProblem problem;
-  const Result<ProcessEnd> end = run_program(
-      path.text(), {.arguments = std::span(words).first(count), .environment = kEnvironment},
-      problem);
+  if (in_background) {
+    const Result<Ref<Process>> started = start_program(path.text(), options, problem);
+    if (!started.has_value()) return say_why_not(out, name, path.text(), started.error(), problem);
+    print(out, "{} runs as process {}\n", name, started.value()->pid());
+    return {};
+  }
+  const Result<ProcessEnd> end = run_program(path.text(), options, problem);
   if (!end.has_value()) return say_why_not(out, name, path.text(), end.error(), problem);
   return say_how_it_ended(out, name, end.value());
 }
-SHELL_COMMAND("run", "run PROGRAM [ARGUMENT...]", "run a program from the initramfs", cmd_run,
+SHELL_COMMAND("run", "run PROGRAM [ARGUMENT...] [&]",
+              "run a program from the initramfs; with & do not wait for its end", cmd_run,
               CommandGroup::programs);
 
 Result<void> cmd_syscalls(Writer& out, Args& args) {

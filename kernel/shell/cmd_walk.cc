@@ -3,13 +3,28 @@
 #include <arch/paging.h>
 #include <arch/translate.h>
 
+#include <optional>
+
 #include "kernel/shell/command.h"
+#include "kernel/shell/process_arg.h"
 #include "mm/image.h"
 #include "mm/kernel/kernel_space.h"
 #include "mm/layout/layout.h"
+#include "mm/user/active_user_space.h"
 
 namespace meridian {
 namespace {
+
+/// While it lives, this thread translates with `space`, if there is one.
+class [[nodiscard]] MaybeActive {
+ public:
+  explicit MaybeActive(UserSpace* space) {
+    if (space != nullptr) active_.emplace(*space);
+  }
+
+ private:
+  std::optional<ActiveUserSpace> active_;
+};
 
 /// The half that an address belongs to, as this CPU translates it now.
 struct LiveHalf {
@@ -17,6 +32,12 @@ struct LiveHalf {
   Frame root;
   arch::Geometry geometry;
 };
+
+/// [pid PID]: whose low half it is about.
+Result<Ref<UserSpace>> optional_space(Args& args) {
+  if (!args.take("pid")) return Ref<UserSpace>();
+  return space_argument(args);
+}
 
 LiveHalf half_for(VirtAddr va) {
   if (arch::half_of(va) == arch::Half::high)
@@ -30,15 +51,24 @@ void print_place(Writer& out, VirtAddr va) {
 
 const char* yes_no(bool yes) { return yes ? "yes" : "no"; }
 
+/// A process's tables change while it runs: the space walks them with its lock held.
+UserSpace::Mapper::Walk walk_of(const LiveHalf& half, VirtAddr va, UserSpace* space) {
+  KernelTableStore store;
+  if (space != nullptr && arch::half_of(va) == arch::Half::low)
+    return space->walk(UserAddr(va.value()));
+  return walk_tables<arch::Format>(half.geometry, store, half.root, va);
+}
+
 /// walk VA: each descriptor that the MMU would read for VA, from the root to the last one.
 Result<void> cmd_walk(Writer& out, Args& args) {
   const VirtAddr va = TRY(args.address("VA"));
+  const Ref<UserSpace> space = TRY(optional_space(args));
   TRY(args.end());
   print_place(out, va);
   out.put('\n');
+  const MaybeActive active(space.get());
   const LiveHalf half = half_for(va);
-  KernelTableStore store;
-  const auto walk = walk_tables<arch::Format>(half.geometry, store, half.root, va);
+  const auto walk = walk_of(half, va, space.get());
   if (walk.why() == WalkEnd::outside_half) {
     out.write("no table is read: the top bits alone make it invalid\n");
     return {};
@@ -52,7 +82,7 @@ Result<void> cmd_walk(Writer& out, Args& args) {
   if (walk.why() == WalkEnd::invalid) out.write("not mapped\n");
   return {};
 }
-SHELL_COMMAND("walk", "walk VA", "each descriptor that leads to VA, from the root down", cmd_walk,
+SHELL_COMMAND("walk", "walk VA [pid PID]", "each descriptor that leads to VA, from the root down", cmd_walk,
               CommandGroup::address_space);
 
 /// What one kind of access by one exception level meets, says the MMU.
@@ -70,11 +100,12 @@ void print_verdict(Writer& out, VirtAddr va, arch::Access access, arch::El el) {
 /// translate VA: where the tables lead, and what the MMU says of each way to access it.
 Result<void> cmd_translate(Writer& out, Args& args) {
   const VirtAddr va = TRY(args.address("VA"));
+  const Ref<UserSpace> space = TRY(optional_space(args));
   TRY(args.end());
   print_place(out, va);
+  const MaybeActive active(space.get());
   const LiveHalf half = half_for(va);
-  KernelTableStore store;
-  const auto walk = walk_tables<arch::Format>(half.geometry, store, half.root, va);
+  const auto walk = walk_of(half, va, space.get());
   if (walk.why() == WalkEnd::leaf) {
     const Level level = walk.last().level;
     const u64 size = half.geometry.entry_span(level);
@@ -90,7 +121,7 @@ Result<void> cmd_translate(Writer& out, Args& args) {
       print_verdict(out, va, access, el);
   return {};
 }
-SHELL_COMMAND("translate", "translate VA", "where VA leads: by the tables, and by the MMU (AT)",
+SHELL_COMMAND("translate", "translate VA [pid PID]", "where VA leads: by the tables, and by the MMU (AT)",
               cmd_translate, CommandGroup::address_space);
 
 /// The size in the largest unit it has one of, rounded and marked with ~ if it is no whole number

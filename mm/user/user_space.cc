@@ -255,5 +255,9 @@ Result<Translation> UserSpace::translate(UserAddr va) {
   Guard guard(lock_);
   return mapper().translate(virt(va));
 }
+UserSpace::Mapper::Walk UserSpace::walk(UserAddr va) {
+  Guard guard(lock_);
+  return mapper().walk(virt(va));
+}
 
 }  // namespace meridian

@@ -238,6 +238,15 @@ class UserSpace : public RefCounted {
   PageCounts count_pages(UserRange range);
   usize vma_count();
   Result<Translation> translate(UserAddr va);
+  /// Each entry that the MMU would read for `va`.
+  Mapper::Walk walk(UserAddr va);
+  /// Calls `visit(const DumpRun&)` for each run of the half, lowest first, with the lock held.
+  template <typename Visit>
+  void dump(Coalesce rule, Visit&& visit) {
+    Guard guard(lock_);
+    const Mapper m = mapper();
+    m.dump(m.half(), rule, visit);
+  }
   /// The first table, and what the TLBs know the space by.
   Frame root() const { return root_; }
   AsidContext& asid() { return asid_; }
