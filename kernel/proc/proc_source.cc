@@ -32,23 +32,6 @@ void for_each_vma(UserSpace& space, Visit&& visit) {
     visit(*vma);
 }
 
-ProcMapping mapping_of(const VmaView& vma, std::string_view name) {
-  const Protection& may = vma.traits.protection;
-  ProcMapping mapping{.start = vma.range.start().value(),
-                      .end = vma.range.end().value(),
-                      .read = may.read,
-                      .write = may.write,
-                      .execute = may.execute,
-                      .shared = vma.traits.shared,
-                      .name = name};
-  if (!vma.object) return mapping;
-  const MemoryObject::FileId file = vma.object->file_id();
-  mapping.offset = vma.first_page << kPageShift;
-  mapping.device = file.device;
-  mapping.inode = file.inode;
-  return mapping;
-}
-
 /// VmFlags, in Linux's order.
 void print_flags(Writer& out, const VmaTraits& traits) {
   const bool is_counted = !traits.shared && traits.protection.write;
@@ -333,6 +316,23 @@ void print_mapping_name(Writer& out, Process& process, UserSpace& space, const V
   if (const Ref<Inode> file = vma.object->file<Inode>()) return print_path(out, file);
   const bool was_a_file = vma.object->file_id().inode != 0;
   out.write(was_a_file ? "(deleted)" : "/dev/zero (deleted)");
+}
+
+ProcMapping mapping_of(const VmaView& vma, std::string_view name) {
+  const Protection& may = vma.traits.protection;
+  ProcMapping mapping{.start = vma.range.start().value(),
+                      .end = vma.range.end().value(),
+                      .read = may.read,
+                      .write = may.write,
+                      .execute = may.execute,
+                      .shared = vma.traits.shared,
+                      .name = name};
+  if (!vma.object) return mapping;
+  const MemoryObject::FileId file = vma.object->file_id();
+  mapping.offset = vma.first_page << kPageShift;
+  mapping.device = file.device;
+  mapping.inode = file.inode;
+  return mapping;
 }
 
 u64 clock_ticks(u64 counter_ticks) {

@@ -15,6 +15,9 @@ ProcSource& proc_source();
 /// Where names come from in /proc/PID/maps: a file's path, "[heap]", "[stack]", or nothing.
 void print_mapping_name(Writer& out, Process& process, UserSpace& space, const VmaView& vma);
 
+/// A line of maps for a VMA.
+ProcMapping mapping_of(const VmaView& vma, std::string_view name);
+
 /// Ticks of arch::counter() in those that programs are told: 1/100 s.
 u64 clock_ticks(u64 counter_ticks);
 

@@ -8,6 +8,7 @@
 
 #include "kernel/tour/fragment.h"
 #include "kernel/tour/pages.h"
+#include "kernel/tour/watch.h"
 #include "mm/frames/frames.h"
 #include "mm/kernel/linear_map.h"
 #include "mm/kernel/vmalloc.h"
@@ -202,12 +203,36 @@ Prices show_prices(Evidence& e, usize size) {
   return prices;
 }
 
+/// Pages of a malloc'd buffer that have a frame, at the program's next mark.
+std::optional<u64> show_resident(Evidence& e, Watch& watch, std::string_view when) {
+  const std::optional<Stop> stop = require_mark(e, watch, when);
+  if (!stop) return {};
+  const u64 pages = stop->space->count_pages(stop->pages).resident;
+  e.show("{:<16} {} of its {} pages have a frame, {} resident in all", when, pages,
+         stop->pages.size() >> kPageShift, stop->space->stats().resident());
+  watch.go_on(*stop);
+  return pages;
+}
+
+void malloc_promises_nothing(Evidence& e) {
+  constexpr u64 kPages = 4_MiB >> kPageShift;  // what /bin/grow asks for
+  Watch watch;
+  if (!e.require(watch.start("/bin/grow").has_value(), "/bin/grow runs")) return;
+  const std::optional<u64> before = show_resident(e, watch, "malloc(4 MiB)");
+  if (!before) return;
+  const std::optional<u64> after = show_resident(e, watch, "after its touch");
+  if (!after) return;
+  e.require(*before <= 1, "malloc gave addresses, and no frames but that of its own header");
+  e.require(*after >= kPages, "the touch of each page gave it its frame");
+  require_good_end(e, watch);
+}
+
 void kmalloc_is_faster(Evidence& e) {
   e.show("the fastest of {} rounds of {}; with ICOUNT=1 a ns is an instruction", kRounds, kPairs);
   show_prices(e, kPageSize);
   const Prices largest = show_prices(e, kMaxKmalloc);
   e.require(largest.kmalloc < largest.vmalloc, "kmalloc costs less: it maps nothing");
-  e.show("malloc, user memory that gets its frames when touched, comes with demand paging");
+  malloc_promises_nothing(e);
 }
 
 void highmem(Evidence& e) {
@@ -260,7 +285,8 @@ constexpr TourStop kStops[] = {
      vmalloc_area},
     {"D4", "When memory is fragmented, contiguous frames run out and vmalloc still works",
      fragmented},
-    {"D5", "kmalloc is faster than vmalloc", kmalloc_is_faster},
+    {"D5", "kmalloc is faster than vmalloc; malloc is user memory, and promises no frames",
+     kmalloc_is_faster},
     {"D6", "Zones: DMA is the first 16 MiB, NORMAL the rest of the linear map, HIGHMEM beyond it",
      zones},
 };

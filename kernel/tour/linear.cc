@@ -7,6 +7,7 @@
 
 #include "kernel/init/system.h"
 #include "kernel/tour/pages.h"
+#include "kernel/tour/watch.h"
 #include "mm/frames/frames.h"
 #include "mm/image.h"
 #include "mm/kernel/kernel_space.h"
@@ -157,42 +158,34 @@ void image_high_and_low(Evidence& e) {
 }
 
 constexpr UserRange kBuffer{UserAddr(0x1000'0000), 8 * kPageSize};
-constexpr UserRange kOtherBuffer{UserAddr(0x2000'0000), 8 * kPageSize};
 
 UserRange page_of(const UserRange& buffer, u64 i) {
   return {buffer.start() + i * kPageSize, kPageSize};
 }
 
-/// Two buffers of one program that grow in turns, as a program's memory does.
-Result<void> grow_in_turns(AddressSpace& space) {
-  for (u64 i = 0; i < kBuffer.size() / kPageSize; ++i) {
-    TRY(space.map_new(page_of(kBuffer, i), kUserData));
-    TRY(space.map_new(page_of(kOtherBuffer, i), kUserData));
-  }
-  return {};
-}
-
 void user_memory_is_scattered(Evidence& e) {
-  constexpr usize kPages = kBuffer.size() / kPageSize;
-  Result<AddressSpace> space = AddressSpace::create();
-  if (!e.require_value(space, "an address space")) return;
-  if (!e.require(grow_in_turns(space.value()).has_value(), "two user buffers of 8 pages")) return;
-  const Result<void*> object = kmalloc(kPages * kPageSize);
-  if (!e.require_value(object, "kmalloc(32 KiB)")) return;
+  Watch watch;
+  if (!e.require(watch.start("/bin/turns").has_value(), "/bin/turns runs")) return;
+  const std::optional<Stop> stop = require_mark(e, watch, "it has touched two buffers in turns");
+  if (!stop) return;
+  const usize pages = stop->pages.size() >> kPageShift;
+  const Result<void*> object = kmalloc(stop->pages.size());
+  if (!e.require_value(object, "kmalloc of as much")) return;
+  const Holding<kfree> holding(object.value());
 
   ListedFrames user;
-  for (usize i = 0; i < kPages; ++i) {
-    const Result<Translation> seen = space.value().translate(kBuffer.start() + i * kPageSize);
-    if (!seen.has_value() || !user.push(Frame::containing(seen.value().pa))) break;
+  for (usize i = 0; i < pages; ++i) {
+    const std::optional<Frame> frame = frame_of(*stop->space, stop->pages.start() + i * kPageSize);
+    if (!frame || !user.push(*frame)) break;
   }
-  const ListedFrames kernel = frames_behind(object.value(), kPages);
+  const ListedFrames kernel = frames_behind(object.value(), pages);
   show_frames(e, "user buffer", {user.begin(), user.size()});
   show_frames(e, "kmalloc    ", {kernel.begin(), kernel.size()});
-  e.require(user.size() == kPages && !are_contiguous({user.begin(), user.size()}),
+  e.require(user.size() == pages && !are_contiguous({user.begin(), user.size()}),
             "neighbours in the user buffer are frames that are not neighbours");
-  e.require(kernel.size() == kPages && are_contiguous({kernel.begin(), kernel.size()}),
+  e.require(kernel.size() == pages && are_contiguous({kernel.begin(), kernel.size()}),
             "kmalloc's 8 pages are 8 frames in a row");
-  kfree(object.value());
+  require_good_end(e, watch);
 }
 
 /// Shows who owns a frame, and returns it.

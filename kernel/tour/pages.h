@@ -38,6 +38,10 @@ bool are_contiguous(std::span<const Frame> frames);
 /// the part of RAM that is asked about.)
 Frame somewhere_in(FrameRange ram);
 
+/// How far a process reaches by its own hand: it runs, and the highest page that mmap() gives it ends at
+/// `end`.
+void require_program_reaches(Evidence& e, u64 end);
+
 /// RAM at `end` and above, in bytes.
 u64 ram_beyond(PhysAddr end);
 

@@ -6,7 +6,7 @@ namespace {
 
 using Section = std::span<const TourStop> (*)();
 constexpr Section kSections[] = {halves_stops, crossing_stops, linear_stops, allocator_stops,
-                                 highmem_stops, x86_stops};
+                                 highmem_stops, user_stops, x86_stops};
 
 bool same_id(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;

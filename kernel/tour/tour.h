@@ -66,6 +66,7 @@ std::span<const TourStop> crossing_stops();   // B
 std::span<const TourStop> linear_stops();     // C
 std::span<const TourStop> allocator_stops();  // D
 std::span<const TourStop> highmem_stops();    // E
+std::span<const TourStop> user_stops();       // F
 std::span<const TourStop> x86_stops();        // F4, G
 
 /// Runs one stop, with its heading and verdict.

@@ -92,6 +92,7 @@ void everybody_reaches(Evidence& e) {
   const Promise* promise = require_promise(e);
   if (promise == nullptr) return;
   process_reaches(e, *promise);
+  require_program_reaches(e, promise->user_end);
   bool all = true;
   for (const PhysRange& bank : the_system().memory.banks()) {
     const Frame first(bank.start());

@@ -11,7 +11,7 @@
 
 enum { kPage = 4096 };
 
-#define say(...) dprintf(1, __VA_ARGS__)
+#define say(...) (printf(__VA_ARGS__), fflush(stdout))
 
 /// "Look at these pages now." As a system call that asks for what is so anyway.
 static inline void mark(const void* start, size_t size) {

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
-/// Where the parts of a program lie: text, constants, data, bss, heap, mappings and stack, each marked
-/// in turn, lowest first.
+/// Where the parts of a program lie: text, data, bss, heap, mappings and stack, each marked in turn, lowest
+/// first.
 #include <unistd.h>
 
 #include "guide.h"
 
-static const char kConstant[] = "a constant";
 static int data = 1;
-static int bss;
+static char bss[3 * kPage];  // so large that a page of it has nothing of the file's
 
 static void show(const char* name, const void* at) {
-  say("places: %-9s %p\n", name, at);
+  say("places: %-6s %p\n", name, at);
   mark(at, 1);
 }
 
@@ -22,13 +21,12 @@ int main(void) {
     return 1;
   }
   *heap = 3;
-  bss = data + on_stack;
+  bss[kPage] = (char)(data + on_stack);
   volatile unsigned char* const mapped = new_pages(1);
-  *mapped = kConstant[0];
+  *mapped = 1;
   show("text", (void*)main);
-  show("constants", kConstant);
   show("data", &data);
-  show("bss", &bss);
+  show("bss", &bss[kPage]);
   show("heap", heap);
   show("mapped", (void*)mapped);
   show("stack", &on_stack);
