@@ -207,6 +207,7 @@ Prices show_prices(Evidence& e, usize size) {
 std::optional<u64> show_resident(Evidence& e, Watch& watch, std::string_view when) {
   const std::optional<Stop> stop = require_mark(e, watch, when);
   if (!stop) return {};
+  e.show("its buffer: {} to {}", stop->pages.start(), stop->pages.last());
   const u64 pages = stop->space->count_pages(stop->pages).resident;
   e.show("{:<16} {} of its {} pages have a frame, {} resident in all", when, pages,
          stop->pages.size() >> kPageShift, stop->space->stats().resident());

@@ -11,8 +11,10 @@
 #include "kernel/lib/fixed_vector.h"
 #include "kernel/proc/run_program.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/tour/pages.h"
 #include "kernel/tour/watch.h"
 #include "mm/kernel/kernel_space.h"
+#include "mm/slab/kmalloc.h"
 #include "mm/user/active_user_space.h"
 #include "mm/user/user_copy.h"
 
@@ -113,7 +115,11 @@ void one_kernel_for_all(Evidence& e) {
   Watch watch;
   const std::optional<Pair> pair = require_pair(e, watch);
   if (!pair) return;
-  const VirtAddr va = VirtAddr::of(&kernel_space());
+  const Result<void*> object = kmalloc(64);
+  if (!e.require_value(object, "kmalloc(64)")) return;
+  const Holding<kfree> holding(object.value());
+  const VirtAddr va = VirtAddr::of(object.value());
+  e.show("the kernel has an object at {}", va);
   const KernelView a = show_kernel_view(e, pair->a, va), b = show_kernel_view(e, pair->b, va);
   e.require(pair->a.ttbr0 != pair->b.ttbr0, "each has tables of its own for the low half");
   e.require(pair->a.ttbr1 == pair->b.ttbr1, "both have the same root for the high half");
@@ -164,6 +170,7 @@ void copies_are_memory_copies(Evidence& e) {
   UserSpace& space = *stop->space;
   const UserAddr page = stop->pages.start();
   const ActiveUserSpace active(space);
+  e.show("the first page: {}", page);
   const auto out = [&] { return write_user(page, kPattern); };
   const CopyTrial first = try_copy(e, space, "to a page that is not there yet", out);
   e.require(first.result.has_value() && first.faults == 1,
@@ -226,7 +233,8 @@ void user_spaces_are_private(Evidence& e) {
   const std::optional<Pair> pair = require_pair(e, watch);
   if (!pair) return;
   const UserAddr page = pair->a.pages.start();
-  e.require(pair->b.pages.start() == page, "both wrote to the same address");
+  e.show("both wrote to the same address: {}", page);
+  if (!e.require(pair->b.pages.start() == page, "the address is one")) return;
   char a_byte = 0, b_byte = 0;
   const std::optional<Frame> a = show_page(e, pair->a, page, a_byte);
   const std::optional<Frame> b = show_page(e, pair->b, page, b_byte);

@@ -58,6 +58,7 @@ void parts_and_rights(Evidence& e) {
     const std::optional<Stop> stop = require_mark(e, watch, "the next part of the program");
     if (!stop) return;
     const UserAddr page = stop->pages.start();
+    e.show("{} at {}", part.name, page);
     const std::optional<VmaView> vma = show_vma(e, *stop, page);
     const Protection wanted{.read = true, .write = part.write, .execute = part.execute};
     const bool agrees = vma && vma->traits.protection == wanted && show_rights(e, *stop, page, part);
@@ -87,8 +88,8 @@ void frames_on_first_touch(Evidence& e) {
   const UserRange range = stop->pages;
   const u64 pages = range.size() >> kPageShift;
   const SpaceStats start = space.stats();
-  e.show("{} pages mapped, {} with a frame; resident set {} pages, {} faults so far", pages,
-         pages_with_frame(space, range), start.resident(), start.minor_faults);
+  e.show("{} pages at {}, {} with a frame; resident set {} pages, {} faults so far", pages,
+         range.start(), pages_with_frame(space, range), start.resident(), start.minor_faults);
   e.require(pages != 0 && pages_with_frame(space, range) == 0,
             "before the first touch no page has a frame");
   bool one_each = true;
@@ -127,8 +128,9 @@ PageView show_page(Evidence& e, const Stop& stop, std::string_view when) {
   view.frame = Frame::containing(found.value().pa);
   view.references = frame_info(view.frame).references();
   view.write = found.value().attributes.write;
-  e.show("{:<22} process {}: PFN {:x}, {} references, {}", when, stop.process->pid(),
-         view.frame.number(), view.references, view.write ? "writable" : "read-only");
+  e.show("{:<20} process {} has the page at {} in PFN {:x}: references {}, {}", when,
+         stop.process->pid(), page, view.frame.number(), view.references,
+         view.write ? "writable" : "read-only");
   return view;
 }
 

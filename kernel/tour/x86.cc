@@ -55,19 +55,20 @@ Result<AddressSpace> space_with_page(UserAddr page) {
   return space;
 }
 
-void process_reaches(Evidence& e, const Promise& promise) {
+/// False if it does not reach its own stack: then no program can run.
+bool process_reaches(Evidence& e, const Promise& promise) {
   const UserAddr end(current_layout().user_end());
   e.show("layout {}: a process has the addresses below {:016x}, {}", promise.layout, end.value(),
          Bytes{end.value()});
   e.require(end.value() == promise.user_end, "that many were promised");
   Result<AddressSpace> space = space_with_page(end - kPageSize);
-  if (!e.require_value(space, "its highest page gets a frame")) return;
+  if (!e.require_value(space, "its highest page gets a frame")) return false;
   const ActiveSpace active(space.value());
   const VirtAddr last(end.value() - 1);
   const bool stored = arch::probe_user_store(last, 1, 0x5a).ok;
   const arch::ProbeResult loaded = arch::probe(last, arch::ProbeKind::user_load);
-  e.require(stored && loaded.ok && loaded.value == 0x5a,
-            "with EL0's rights, its last byte is written and read");
+  const bool reached = stored && loaded.ok && loaded.value == 0x5a;
+  e.require(reached, "with EL0's rights, its last byte is written and read");
 
   const Result<void> beyond = space.value().map_new({end, kPageSize}, kUserData);
   const bool refused = !beyond.has_value() && beyond.error().code == Errc::bad_range;
@@ -75,6 +76,7 @@ void process_reaches(Evidence& e, const Promise& promise) {
          beyond.has_value() ? "mapped" : name_of(beyond.error().code));
   e.require(refused, "the next page is refused: no process has it");
   e.require(!arch::probe(last + 1, arch::ProbeKind::user_load).ok, "and a load there faults");
+  return reached;
 }
 
 /// Reads `frame` at the address that the kernel has for it, and asks the MMU what is there.
@@ -91,8 +93,7 @@ bool kernel_reaches(Evidence& e, const char* which, Frame frame) {
 void everybody_reaches(Evidence& e) {
   const Promise* promise = require_promise(e);
   if (promise == nullptr) return;
-  process_reaches(e, *promise);
-  require_program_reaches(e, promise->user_end);
+  if (process_reaches(e, *promise)) require_program_reaches(e, promise->user_end);
   bool all = true;
   for (const PhysRange& bank : the_system().memory.banks()) {
     const Frame first(bank.start());
