@@ -9,6 +9,7 @@
 #include "kernel/proc/process_table.h"
 #include "kernel/proc/scheduler.h"
 #include "kernel/proc/thread_list.h"
+#include "kernel/time/conversion.h"
 
 namespace meridian {
 namespace {
@@ -119,6 +120,8 @@ ProcStatus Subject::status() {
   status.user_time = clock_ticks(thread.run_time);
   status.start_time = clock_ticks(process_.start_time());
   status.processor = thread.cpu;
+  status.voluntary_switches = thread.waits;
+  status.involuntary_switches = thread.preemptions;
   status.cpus = running_cpus();
   status.allowed_cpus = (u64{1} << status.cpus) - 1;
   fill_family(status);
@@ -139,7 +142,7 @@ void Subject::fill_family(ProcStatus& status) {
     status.group = family.group;
     status.session = family.session;
     if (family.state == ProcessState::ended) {
-      status.user_time = clock_ticks(family.run_time);
+      status.user_time = clock_ticks(family.usage.run_time);
       status.exit_code = family.end.wait_status();
     }
   });
@@ -336,9 +339,7 @@ ProcMapping mapping_of(const VmaView& vma, std::string_view name) {
 }
 
 u64 clock_ticks(u64 counter_ticks) {
-  constexpr u64 kPerSecond = 100;
-  const u64 frequency = arch::counter_frequency();
-  return counter_ticks / frequency * kPerSecond + counter_ticks % frequency * kPerSecond / frequency;
+  return conversion::scale(counter_ticks, arch::counter_frequency(), 100);
 }
 
 }  // namespace meridian
