@@ -4,11 +4,11 @@
 namespace meridian {
 namespace {
 
-constinit Locked<ProcessTable> table;
+constinit Locked<ProcessTable> process_table;
 
 }  // namespace
 
-Locked<ProcessTable>& processes() { return table; }
+Locked<ProcessTable>& processes() { return process_table; }
 
 /// A number is free again when neither a process nor a group nor a session has it.
 bool ProcessTable::is_taken(u32 pid) const {

@@ -6,6 +6,7 @@ import re
 
 import gdb
 
+import processes
 import target
 from command import VmCommand, frame_number, print_
 from frames import PAGE_SHIFT, Frames, frame_range
@@ -48,14 +49,12 @@ class ShowLayout(KernelCommand):
 
     @staticmethod
     def _heap(kernel):
-        """Where the heap of the program in the running thread ends; TPIDR_EL1 is where the thread's context is."""
+        """Where the heap of the process ends that the selected CPU runs."""
         try:
-            thread = type_of("meridian::Thread")
-            at = target.register("TPIDR_EL1") - base_offset(thread, "meridian::arch::ThreadContext")
-            process = kernel.at(at, thread)["process"]
-            if not number(process):
+            process = processes.current(kernel)
+            if not process:
                 return {}
-            space = kernel.pointed(kernel.pointed(process)["space_"]["object_"])
+            space = kernel.pointed(kernel.at(process, type_of("meridian::Process"))["space_"]["object_"])
             return {"heap": number(space["break_"])}
         except (NoKernel, Unreadable):
             return {}

@@ -2,9 +2,10 @@
 """All `vm` commands."""
 
 import allocators
+import processes
 import tables
 from command import VmPrefix
 
 VmPrefix()
-for command in (*tables.COMMANDS, *allocators.COMMANDS):
+for command in (*tables.COMMANDS, *allocators.COMMANDS, *processes.COMMANDS):
     command()

@@ -76,6 +76,21 @@ class FixedText(Printer):
         return "string"
 
 
+class Process(Printer):
+    def to_string(self):
+        name = self.value["resources_"]["value_"]["name"]
+        text = name["text_"].string("utf-8", "replace", length=int(name["size_"]))
+        return f"process {int(self.value['pid_'])} ({text})"
+
+
+class Vma(Printer):
+    def to_string(self):
+        start, may = int(self.value["start_"]), self.value["traits"]["protection"]
+        rights = "".join(letter if may[right] else "-" for letter, right in
+                         (("r", "read"), ("w", "write"), ("x", "execute")))
+        return f"{start:#x}-{start + int(self.value['size_']):#x} {rights}"
+
+
 PRINTERS = (
     ("Address", r"^meridian::(Phys|Virt|User)Addr$", Address),
     ("Frame", r"^meridian::Frame$", Frame),
@@ -84,6 +99,8 @@ PRINTERS = (
     ("FrameRange", r"^meridian::FrameRange$", FrameRange),
     ("Descriptor", r"^meridian::arch::Descriptor$", DescriptorPrinter),
     ("Result", r"^meridian::Result<.*>$", Result),
+    ("Process", r"^meridian::Process$", Process),
+    ("Vma", r"^meridian::Vma$", Vma),
     ("FixedText", r"^meridian::FixedText<.*>$", FixedText),
 )
 

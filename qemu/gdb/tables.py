@@ -4,6 +4,7 @@
 import gdb
 
 import dump
+import processes
 import sysregs
 import target
 from command import VmCommand, address, address_range, frame_number, print_, split_option
@@ -14,7 +15,15 @@ from walk import NoTables, entries, half_name, walk, why_refused
 
 HALVES = {"kernel": "high", "user": "low"}
 LEVELS = {"kernel": 1, "user": 0}
+PROCESS_WORDS = ("pid", "asid")
 ROOTS = {"high": "TTBR1_EL1", "low": "TTBR0_EL1"}
+
+
+def split_process(words):
+    """(the words before, the low half of the process that `pid N` or `asid N` names at their end; None without)."""
+    if len(words) > 1 and words[-2] in PROCESS_WORDS:
+        return words[:-2], processes.half_of(words[-2:])
+    return words, None
 
 
 def memory_types():
@@ -23,6 +32,12 @@ def memory_types():
 
 def wxn():
     return bool((target.register("SCTLR_EL1") or 0) >> 19 & 1)
+
+
+def half_for(va, theirs):
+    """The half that `va` lies in; a low one may be a certain process's."""
+    name = half_name(va)
+    return theirs if theirs and name == "low" else target.half(name)
 
 
 def say_if_mmu_is_off():
@@ -62,20 +77,22 @@ def print_verdicts(found, levels):
 
 
 class Walk(VmCommand):
-    """vm walk ADDR [user|kernel]: each descriptor that leads to ADDR, and what each access meets.
+    """vm walk ADDR [user|kernel] [pid N|asid N]: each descriptor that leads to ADDR, and what each access meets.
 
     With `user` or `kernel` only the accesses of EL0 or EL1. Says where the address lies, the table, index and
-    descriptor of each level in words, what tables above take away, where it leads, and why an access would fault."""
+    descriptor of each level in words, what tables above take away, where it leads, and why an access would fault.
+    With `pid` or `asid` (decimal) a low address is that process's, whichever is active."""
 
-    name, words, symbols = "walk", ("user", "kernel"), True
+    name, words, symbols = "walk", ("user", "kernel", "pid", "asid"), True
 
     def run(self, words):
+        words, theirs = split_process(words)
         words, who = split_option(words, HALVES)
         if not words:
             raise self.usage()
         va = address(" ".join(words))
         say_if_mmu_is_off()
-        which = target.half(half_name(va))
+        which = half_for(va, theirs)
         with target.PhysicalMemory() as memory:
             found = walk(which, memory, va)
         print_(f"{va:#018x}{region_name(va)}, {which.name} half of {which.va_bits} bits, "
@@ -87,18 +104,19 @@ class Walk(VmCommand):
 
 
 class Translate(VmCommand):
-    """vm translate ADDR: the physical address that ADDR leads to, by the tables."""
+    """vm translate ADDR [pid N|asid N]: the physical address that ADDR leads to, by the tables."""
 
-    name, symbols = "translate", True
+    name, words, symbols = "translate", PROCESS_WORDS, True
 
     def run(self, words):
+        words, theirs = split_process(words)
         if not words:
             raise self.usage()
         va = address(" ".join(words))
         if not target.mmu_is_on():
             print_(f"{va:#018x} -> {va:#018x}: the MMU is off, so that is the physical address")
             return
-        which = target.half(half_name(va))
+        which = half_for(va, theirs)
         with target.PhysicalMemory() as memory:
             found = walk(which, memory, va)
         if found.physical is None:
@@ -154,23 +172,24 @@ class Registers(VmCommand):
 
 
 class Dump(VmCommand):
-    """vm dump [kernel|user] [raw] [FILTER...] [ADDR|FIRST-LAST]: what is mapped, as the shell's `ptdump` prints it.
+    """vm dump [kernel|user] [raw] [FILTER...] [ADDR|FIRST-LAST] [pid N|asid N]: what is mapped, as the shell's `ptdump`.
 
     With the physical address, AttrIndx and SH of each run besides. A run is what has the same bits and leads to
     frames in a row. `raw` prints lines for programs: first, last, physical, level, descriptor without the address.
     Filters: user write readonly exec device block page contiguous global; a run must meet all of them.
-    Without `kernel` or `user` both halves."""
+    Without `kernel` or `user` both halves. `pid N` or `asid N` (decimal): the low half of that process."""
 
     name, symbols = "dump", True
-    words = tuple(HALVES) + ("raw",) + tuple(dump.FILTERS)
+    words = tuple(HALVES) + ("raw",) + tuple(dump.FILTERS) + PROCESS_WORDS
 
     def run(self, words):
+        words, theirs = split_process(words)
         words, names = split_option(words, HALVES)
         words, raw = split_option(words, ("raw",))
         words, filters = split_option(words, dump.FILTERS)
         first, last = address_range(" ".join(words)) if words else (0, (1 << 64) - 1)
         say_if_mmu_is_off()
-        for which, problem in halves(names or HALVES):
+        for which, problem in [(theirs, None)] if theirs else halves(names or HALVES):
             if which is None:
                 print_(problem)
             elif first <= which.last and last >= which.first:

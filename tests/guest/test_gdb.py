@@ -207,6 +207,26 @@ def test_inside_a_program():
     assert after.startswith('No symbol "main"'), "the program is gone, and its symbols"
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_processes_and_their_memory(layout):
+    """One sleeps; what GDB says of it is what the shell said."""
+    shell = "run doze 1000 &; run doze 1; maps 2; ptdump pid 2; frames 2 0x400000"
+    commands = ("vm ps", "vm maps 2", "vm dump raw pid 2", "vm walk 0x400000 pid 2", "vm translate 0x400000 pid 2",
+                "vm maps 9", "vm walk 0x400000 asid x")
+    result = debug(*AT_THE_END, *commands, layout=layout, run=shell)
+    ps, maps, dump, walk, translate, none, wrong = result.said[len(AT_THE_END):]
+
+    assert re.search(r"^     2     0 sleeping +\d 0x[0-9a-f]{16} +\d+ +[1-9]\d*K doze$", ps, re.MULTILINE), ps
+    assert maps.splitlines() == re.findall(r"^[0-9a-f]{8,}-[0-9a-f]{8,} [r-][w-][x-][ps] .*$", result.console, re.MULTILINE)
+    assert "/bin/doze" in maps and "[heap]" in maps and "[stack]" in maps
+    mapped = re.findall(r"^0x([0-9a-f]{16})-0x[0-9a-f]{16} .* PTE .*USR", result.console, re.MULTILINE)
+    assert mapped and set(mapped) <= {line.split()[0] for line in dump.splitlines()}
+    frame = int(re.search(r"^0x0+400000  PFN ([0-9a-f]+)", result.console, re.MULTILINE)[1], 16)
+    assert f"leads to {frame << 12:#x}" in walk and "EL0 execute: allowed" in walk
+    assert translate.startswith(f"0x0000000000400000 -> {frame << 12:#018x}")
+    assert none == "there is no process 9: `vm ps` lists them" and "a decimal number is needed" in wrong
+
+
 def test_the_heap_of_the_program_is_marked():
     *_, layout = debug(*TO_MAIN, "vm layout", run="run hello").said
     assert re.search(r"user \(TTBR0\)  <- PC 0x4\w{5}, SP 0x\w+, heap 0x\w+$", layout, re.MULTILINE)
@@ -274,8 +294,8 @@ def test_walk_and_dump_need_no_symbols():
 
 
 def test_every_command_has_help_and_completes():
-    names = ("buddy", "check", "dump", "fault", "find-aliases", "frame", "layout", "regs", "slab", "translate",
-             "vmalloc", "walk", "zones")
+    names = ("buddy", "check", "dump", "fault", "find-aliases", "frame", "layout", "maps", "ps", "regs", "slab",
+             "translate", "vmalloc", "walk", "zones")
     known, words, symbols, *helps = debug(
         "complete vm ", "complete vm dump k", "complete vm walk enable_m", *(f"help vm {name}" for name in names)).said
 
