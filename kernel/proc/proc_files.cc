@@ -41,7 +41,7 @@ void print_host_name(Writer& out) {
   print(out, "{}\n", host_names.with([](HostNames& names) { return names.host; }).view());
 }
 
-/// What all CPUs have done since they take part, in 1/100 s; the newest thread's number.
+/// What all CPUs have done since they take part, in 1/100 s, and what the threads do now.
 struct Activity {
   u64 busy = 0, idle = 0, switches = 0;
   u64 threads = 0, running = 0, blocked = 0;
@@ -65,12 +65,8 @@ Activity activity() {
   return sum;
 }
 
-u64 highest_pid() {
-  return processes().with([](ProcessTable& table) {
-    u64 highest = 0;
-    table.for_each([&](const Process& process) { highest = process.pid(); });
-    return highest;
-  });
+u64 newest_pid() {
+  return processes().with([](ProcessTable& table) { return table.newest(); });
 }
 
 /// "12.34"
@@ -86,7 +82,7 @@ void print_uptime(Writer& out) {
 /// The averages would need somebody who looks every five seconds, and nobody does.
 void print_load(Writer& out) {
   const Activity now = activity();
-  print(out, "0.00 0.00 0.00 {}/{} {}\n", now.running, now.threads, highest_pid());
+  print(out, "0.00 0.00 0.00 {}/{} {}\n", now.running, now.threads, newest_pid());
 }
 
 void print_command_line(Writer& out) { print(out, "{}\n", the_system().machine.bootargs); }
@@ -123,7 +119,7 @@ void print_cpu_times(Writer& out) {
   }
   print(out, "intr {}\nctxt {}\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked {}\n",
         interrupts, all.switches, (real_time() - time_since_start()) / kNanosecondsPerSecond,
-        highest_pid(), all.running, all.blocked);
+        newest_pid(), all.running, all.blocked);
 }
 
 void print_swaps(Writer& out) {

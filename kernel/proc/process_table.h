@@ -22,6 +22,8 @@ class ProcessTable {
   /// The one with the smallest number from `pid` on, or null.
   Process* at_least(u32 pid) const { return by_pid_.at_least(pid); }
   usize count() const { return count_; }
+  /// The number that was given out last; 0 before the first.
+  u32 newest() const { return last_pid_ == kInit ? 0 : last_pid_; }
 
   template <typename Visit>
   void for_each(Visit&& visit) const {

@@ -170,7 +170,7 @@ void copies_are_memory_copies(Evidence& e) {
   UserSpace& space = *stop->space;
   const UserAddr page = stop->pages.start();
   const ActiveUserSpace active(space);
-  e.show("the first page: {}", page);
+  e.show("its first page is {}, untouched", page);
   const auto out = [&] { return write_user(page, kPattern); };
   const CopyTrial first = try_copy(e, space, "to a page that is not there yet", out);
   e.require(first.result.has_value() && first.faults == 1,

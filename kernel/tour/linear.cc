@@ -169,7 +169,7 @@ void user_memory_is_scattered(Evidence& e) {
   const std::optional<Stop> stop = require_mark(e, watch, "it has touched two buffers in turns");
   if (!stop) return;
   const usize pages = stop->pages.size() >> kPageShift;
-  e.show("a user buffer of {} pages at {}", pages, stop->pages.start());
+  e.show("a user buffer at {}, {} pages", stop->pages.start(), pages);
   const Result<void*> object = kmalloc(stop->pages.size());
   if (!e.require_value(object, "kmalloc of as much")) return;
   const Holding<kfree> holding(object.value());

@@ -168,7 +168,7 @@ constexpr usize kUserPages = 8;  // of C4's buffer
 
 /// Puts frames in a row behind the pages of a program's buffer, which stands still.
 void put_in_order(std::string_view text) {
-  const UserAddr start(ktest::number_after(text, "pages at "));
+  const UserAddr start(ktest::number_after(text, "a user buffer at "));
   const Ref<Process> process = processes().with([](ProcessTable& table) {
     Ref<Process> found;
     table.for_each([&](Process& p) {
@@ -338,7 +338,7 @@ KERNEL_TEST(tour, C3FailsIfVmallocAddressesPassForLinearOnes) {
 
 KERNEL_TEST(tour, C4FailsIfTheUsersFramesAreNeighbours) {
   EXPECT_STOP_FAILS("C4", "neighbours in the user buffer are frames that are not neighbours",
-                    {"a user buffer of ", put_in_order});
+                    {", 8 pages", put_in_order});
   EXPECT_STOP_PASSES("C4");
 }
 
