@@ -76,6 +76,6 @@ def test_pages_of_a_process_can_be_walked_from_outside():
 def test_wrong_arguments_get_one_line():
     result = asleep("kill 9", "maps x", "frames 2", "walk 0 pid 9", "ptdump pid 9", "kill 2 65", "kill 2 0")
     for line in ("kill: '9' is no process that runs", "maps: 'x' is not a number", "walk: '9' is no process that runs",
-                 "ptdump: '9' is no process that runs", "kill: '65' is too large: 64 is the most",
+                 "ptdump: '9' is no process that runs", "kill: '65' is too large; usage",
                  "kill: '0' is no signal"):
         assert line in result.output, result.output
