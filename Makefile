@@ -24,7 +24,7 @@ say  = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 # How the machine is started. Each means the same to every target that starts one; qemu/README.md
 # lists them with their values.
-export MEM CPUS CPU GIC EL LAYOUT RUN APPEND INITRD KERNEL DTB ICOUNT POISON GDB TIMEOUT TOUR QEMU_ARGS
+export MEM CPUS CPU GIC EL LAYOUT RUN INIT APPEND INITRD KERNEL DTB ICOUNT POISON GDB TIMEOUT TOUR QEMU_ARGS
 export BUILD CROSS
 export PYTHONDONTWRITEBYTECODE = 1
 

@@ -14,7 +14,7 @@ $(BUILD)/rootfs/bin/%: qemu/rootfs/%.c qemu/rootfs/guide.h qemu/programs.mk | se
 	@mkdir -p $(@D)
 	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@ $<
 
-$(BUILD)/user/bin/%: tests/user/%.c qemu/programs.mk | setup
+$(BUILD)/user/bin/%: tests/user/%.c $(wildcard tests/user/*.h) qemu/programs.mk | setup
 	$(call say,USERCC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@ $<

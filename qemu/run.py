@@ -126,8 +126,9 @@ class Machine:
         self.gic = self._choice("GIC", "3", ("2", "3"))
         self.ram = self._ram()
         self.kernel = readable("KERNEL", env("KERNEL", os.path.join(BUILD, "kernel/Image")))
+        self.init = self._unquoted("INIT")
         self.commands = self._commands()
-        self.batch = bool(self.commands)
+        self.batch = bool(self.commands) or bool(self.init and not sys.stdin.isatty())
 
     @staticmethod
     def _choice(name, default, allowed):
@@ -164,12 +165,17 @@ class Machine:
         return ram
 
     @staticmethod
-    def _commands():
+    def _unquoted(name):
+        """Words that the kernel is given between double quotes."""
+        words = env(name)
+        if '"' in words:
+            raise BadRequest(f'{name} may not contain a double quote (the kernel is given {name.lower()}="...")')
+        return words
+
+    def _commands(self):
         """The shell commands to run, or nothing for a person at the shell."""
-        commands = env("RUN")
-        if '"' in commands:
-            raise BadRequest('RUN may not contain a double quote (the kernel is given run="...")')
-        if not commands and not env("GDB") and not sys.stdin.isatty():
+        commands = self._unquoted("RUN")
+        if not commands and not self.init and not env("GDB") and not sys.stdin.isatty():
             print('run.py: no terminal, so no shell: RUN=tour (RUN="..." chooses)', file=sys.stderr)
             return "tour"
         return commands
@@ -181,6 +187,8 @@ class Machine:
             words.append(f"layout={env('LAYOUT')}")
         if self.commands:
             words.append(f'run="{self.commands}"')
+        elif self.init:
+            words.append(f'init="{self.init}"')
         elif env("TOUR", "yes") != "no":
             words.append("tour")
         if env("APPEND"):

@@ -40,6 +40,7 @@ check_tools() {
     need libboost-dev "Boost.Intrusive: the kernel's lists and trees" test -e /usr/include/boost/intrusive/list.hpp
     need cpio "packs the initramfs" command_ cpio
     need qemu-system-arm "the machine ($QEMU)" command_ "$QEMU"
+    need qemu-user-static "runs the programs at EL0 on this computer's Linux: the judge of our system calls" command_ qemu-aarch64-static
     need gdb-multiarch "make debug, and the tests that ask the machine from outside" command_ gdb-multiarch
     need python3 "the scripts that start the machine and run the tests" command_ "$PYTHON"
     need g++ "compiles the unit tests for this computer" command_ g++

@@ -22,7 +22,7 @@ struct CommandLine {
   std::optional<u64> linear;       // the linear map covers at most this many bytes
   std::optional<u64> mem;          // RAM beyond this many bytes is not used
   std::string_view run;            // shell commands; then power off with their status
-  std::string_view init;           // the first program
+  std::string_view init;           // process 1: a path, and arguments
   bool nokaslr = false;
   bool tour = false;  // walk the tour before the shell's first prompt
 };

@@ -27,6 +27,7 @@ void log_time() {
 void run_requests() {
   if (!system.options.run.empty()) arch::power_off(run_shell_commands(system.options.run));
   if (system.options.tour) run_shell_commands("tour");
+  if (!system.options.init.empty()) run_init(system);
 }
 
 }  // namespace

@@ -29,6 +29,9 @@ void find_initramfs(System& system);
 /// Programs can be run, and the terminal knows whom its keys are for.
 void start_processes();
 
+/// Process 1 is what `init=` names; the machine ends when it does, with its status.
+[[noreturn]] void run_init(const System& system);
+
 /// One line of what is mapped where: log_mapping("uart", pa, va, "PL011 rw-").
 template <typename... Args>
 void log_mapping(std::string_view topic, PhysAddr pa, VirtAddr va,

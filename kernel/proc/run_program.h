@@ -10,6 +10,9 @@
 
 namespace meridian {
 
+/// What programs find in their environment unless somebody says otherwise.
+inline constexpr std::string_view kUsualEnvironment[] = {"HOME=/", "PATH=/bin", "TERM=vt100"};
+
 struct RunOptions {
   std::span<const std::string_view> arguments{};  // behind the name
   std::span<const std::string_view> environment{};

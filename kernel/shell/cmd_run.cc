@@ -68,11 +68,10 @@ Result<void> cmd_run(Writer& out, Args& args) {
   }
   BufferWriter<256> path;
   print(path, "{}{}", name.find('/') == std::string_view::npos ? "/bin/" : "", name);
-  constexpr std::string_view kEnvironment[] = {"HOME=/", "PATH=/bin", "TERM=vt100"};
   const bool in_background = count != 0 && words[count - 1] == "&";
   if (in_background) --count;
   const RunOptions options{.arguments = std::span(words).first(count),
-                           .environment = kEnvironment,
+                           .environment = kUsualEnvironment,
                            .in_background = in_background};
   ElfProblem problem;
   if (in_background) {

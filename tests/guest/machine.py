@@ -25,7 +25,7 @@ TEST_INITRAMFS = os.path.join(BUILD, "test-initramfs.cpio")
 
 LAYOUTS = ("arm64", "arm64-39", "x86-64", "i386", "i386-6.1")
 PROMPT = "meridian> "
-VARIABLES = ("APPEND CPU CPUS DTB EL GDB GIC ICOUNT INITRD KERNEL LAYOUT MEM POISON QEMU QEMU_ARGS RUN "
+VARIABLES = ("APPEND CPU CPUS DTB EL GDB GIC ICOUNT INIT INITRD KERNEL LAYOUT MEM POISON QEMU QEMU_ARGS RUN "
              "TIMEOUT TOUR").split()
 
 # A boot takes a fraction of a second. This is for a computer that is busy with other things: long,

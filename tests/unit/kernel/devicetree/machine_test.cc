@@ -42,6 +42,7 @@ TEST(Machine, DescribesQemusVirtWithGic2EnteredAtEl1) {
   EXPECT_EQ(machine.stdout_path, "/pl011@9000000");
   EXPECT_EQ(machine.uart.registers, range(0x900'0000, 0x1000));
   EXPECT_EQ(machine.uart.interrupt, 33u);
+  EXPECT_EQ(machine.real_time_clock, range(0x901'0000, 0x1000));
   EXPECT_EQ(machine.gic.version, 2u);
   EXPECT_EQ(machine.gic.distributor, range(0x800'0000, 0x1'0000));
   EXPECT_EQ(machine.gic.cpu_interface, range(0x801'0000, 0x1'0000));

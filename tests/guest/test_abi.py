@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+"""The same program says the same here as on Linux: QEMU's user mode runs it on this computer's kernel.
+
+A program of this kind is tests/user/abi_NAME.c. What it prints must not depend on when and where it runs.
+"""
+
+import glob
+import os
+import subprocess
+
+import pytest
+
+from machine import BUILD, PATIENCE, TEST_INITRAMFS, TOP, boot
+
+PROGRAMS = sorted(os.path.basename(path)[:-2] for path in glob.glob(os.path.join(TOP, "tests/user/abi_*.c")))
+
+
+def on_linux(program):
+    """What it prints, and its status."""
+    done = subprocess.run(["qemu-aarch64-static", os.path.join(BUILD, "user/bin", program)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, encoding="utf-8", timeout=PATIENCE, check=False)
+    return done.stdout, done.returncode
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_says_the_same_here_as_on_linux(program):
+    said, status = on_linux(program)
+    assert said.count("\n") > 10, "a judge that says nothing judges nothing"
+    assert "NO" not in said.split(), said
+    result = boot(f"run {program}", initrd=TEST_INITRAMFS)
+    ours = result.output.partition("after the machine started\n")[2]
+    assert ours == said + f"{program} exited with status {status}\n"
