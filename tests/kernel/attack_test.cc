@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// Programs that attack the kernel: they judge what each attempt comes to, and this checks that the kernel
 /// lives, and has all its memory back. The addresses they try are the layout's own.
-#include <algorithm>
-
 #include "kernel/init/system.h"
 #include "kernel/lib/fixed_vector.h"
 #include "kernel/proc/process_table.h"
@@ -16,17 +14,20 @@
 namespace meridian {
 namespace {
 
-/// Texts of addresses, as arguments.
-class Addresses {
+/// A program's arguments, most of them addresses.
+class Arguments {
  public:
   void clear() { count_ = 0; }
-  void add(u64 address) {
+  void add(std::string_view text) {
     CHECK(count_ < kMost);
-    BufferWriter<16> text;
-    print(text, "{:016x}", address);
-    texts_[count_] = text.text();
+    texts_[count_] = text;
     views_[count_] = texts_[count_].view();
     ++count_;
+  }
+  void add(u64 address) {
+    BufferWriter<16> text;
+    print(text, "{:016x}", address);
+    add(text.text());
   }
   void add_edges(const Region& region) {
     add(region.first);
@@ -41,18 +42,16 @@ class Addresses {
   std::array<std::string_view, kMost> views_;
   usize count_ = 0;
 };
-constinit Addresses addresses;  // too large for a stack
+constinit Arguments arguments;  // too large for a stack
 
 /// Edges and middle of every region but the programs' own, and of what is surely mapped.
-std::span<const std::string_view> kernel_addresses() {
-  addresses.clear();
+void add_kernel_addresses() {
   for (const Region& region : current_layout().regions)
-    if (region.kind != RegionKind::user) addresses.add_edges(region);
+    if (region.kind != RegionKind::user) arguments.add_edges(region);
   for (const VirtRange part : {image_text(), image_rodata(), image_data(), boot_stack()}) {
-    addresses.add(part.start().value());
-    addresses.add(part.last().value());
+    arguments.add(part.start().value());
+    arguments.add(part.last().value());
   }
-  return addresses.views();
 }
 
 usize process_count() {
@@ -64,19 +63,19 @@ u64 settled_free_frames() {
   return free_frame_count();
 }
 
-int run_silently(std::string_view path, std::span<const std::string_view> arguments) {
+int run_silently(std::string_view path) {
   ElfProblem problem;
   const Result<ProcessEnd> end = run_program(
-      path, {.arguments = arguments, .on_fault = Process::OnFault::be_silent}, problem);
+      path, {.arguments = arguments.views(), .on_fault = Process::OnFault::be_silent}, problem);
   return end.has_value() ? end.value().exit_status() : -1;
 }
 
-/// Twice: the first run fills caches that stay.
-void expect_to_fail(std::string_view path, std::span<const std::string_view> arguments) {
+/// Twice, with `arguments`: the first run fills caches that stay.
+void expect_to_fail(std::string_view path) {
   if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
-  EXPECT_EQ(run_silently(path, arguments), 0);
+  EXPECT_EQ(run_silently(path), 0);
   const u64 before = settled_free_frames();
-  EXPECT_EQ(run_silently(path, arguments), 0);
+  EXPECT_EQ(run_silently(path), 0);
   EXPECT_EQ(settled_free_frames(), before);
   EXPECT_EQ(process_count(), 0u);
 }
@@ -84,17 +83,22 @@ void expect_to_fail(std::string_view path, std::span<const std::string_view> arg
 }  // namespace
 
 KERNEL_TEST(attack, NoAddressOfTheKernelIsOpenToAProgram) {
-  expect_to_fail("/bin/siege_memory", kernel_addresses());
+  arguments.clear();
+  add_kernel_addresses();
+  expect_to_fail("/bin/siege_memory");
 }
 
 /// One seed, so that a failure repeats; another is tried by `run siege_calls SEED ADDRESS...`.
 KERNEL_TEST(attack, NoSystemCallIsFooledByItsArguments) {
-  std::array<std::string_view, 100> words{"20261127"};
-  const std::span<const std::string_view> all = kernel_addresses();
-  std::copy(all.begin(), all.end(), words.begin() + 1);
-  expect_to_fail("/bin/siege_calls", std::span(words).first(all.size() + 1));
+  arguments.clear();
+  arguments.add("20261127");
+  add_kernel_addresses();
+  expect_to_fail("/bin/siege_calls");
 }
 
-KERNEL_TEST(attack, ForkBombsEndAtALimit) { expect_to_fail("/bin/siege_forks", {}); }
+KERNEL_TEST(attack, ForkBombsEndAtALimit) {
+  arguments.clear();
+  expect_to_fail("/bin/siege_forks");
+}
 
 }  // namespace meridian

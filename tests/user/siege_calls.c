@@ -121,7 +121,7 @@ static const struct pointer_call kCalls[] = {
     {221, "execve", kReads, {P, 0, 0}},
     {221, "execve", kReads, {TEXT("/bin/quiet"), P, 0}},
     {221, "execve", kReads, {TEXT("/bin/quiet"), 0, P}},
-    {232, "mincore", kWrites, {BUFFER, 4096, P}},
+    {232, "mincore", kWrites, {BUFFER, 2 * 4096, P}},
     {261, "prlimit64", kReads, {0, 7, P, 0}},
     {261, "prlimit64", kWrites, {0, 7, 0, P}},
     {276, "renameat2", kReads, {HERE, P, HERE, TEXT("/tmp/siege.link"), 0}},
@@ -140,6 +140,7 @@ static long with_pointer(const struct pointer_call* c, uint64_t pointer) {
 }
 
 static void want_fault(const struct pointer_call* c, uint64_t pointer, int* absent) {
+  *(char*)edge = 'x';  // a call may have written up to there
   const long result = with_pointer(c, pointer);
   ++attempts;
   if (result == -ENOSYS)
@@ -281,7 +282,6 @@ static void prepare(int count, char** addresses) {
 
   char* const pages = mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   buffer = pages;
-  pages[2 * 4096 - 1] = 'x';
   edge = (uint64_t)pages + 2 * 4096 - 1;
   read_only = (uint64_t)pages + 3 * 4096;
   mprotect(pages + 2 * 4096, 4096, PROT_NONE);
