@@ -8,6 +8,25 @@
 
 namespace meridian {
 
+namespace {
+
+FrameRange block_of(Frame frame, unsigned order) {
+  const u64 size = u64{1} << order;
+  return {Frame::from_number(align_down(frame.number(), size)), size};
+}
+
+/// Untouched memory is free in the largest blocks that it will make.
+FrameState state_in_untouched(FrameRange run, Frame frame) {
+  unsigned order = kMaxOrder;
+  const auto fits = [&](FrameRange block) {
+    return run.contains(block.first) && run.contains(block.end() - 1);
+  };
+  while (!fits(block_of(frame, order))) --order;
+  return {FrameOwner::free, block_of(frame, order).first, order, 0};
+}
+
+}  // namespace
+
 FrameState FrameAllocator::state(Frame frame) {
   return growth_.with([&](Growth& growth) {
     if (!growth.is_started()) return FrameState{FrameOwner::none, frame, 0, 0};
@@ -19,7 +38,8 @@ FrameState FrameAllocator::state(Frame frame) {
 FrameState FrameAllocator::state_from_map(const Growth& growth, Frame frame) const {
   const auto alone = [&](FrameOwner owner) { return FrameState{owner, frame, 0, 0}; };
   if (!growth.map().is_ram(frame)) return alone(FrameOwner::none);
-  if (growth.untouched().run_of(frame).count != 0) return alone(FrameOwner::free);
+  const FrameRange untouched = growth.untouched().run_of(frame);
+  if (untouched.count != 0) return state_in_untouched(untouched, frame);
   if (growth.is_backed(frame)) {
     const FrameState found = state_from_table(frame);
     if (found.owner != FrameOwner::none) return found;

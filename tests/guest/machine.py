@@ -14,17 +14,17 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-import pexpect
-
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-RUN_PY = os.path.join(TOP, "qemu/run.py")
+sys.path.insert(0, os.path.join(TOP, "qemu"))
+import session  # noqa: E402, from qemu/
+from session import PROMPT, RUN_PY  # noqa: E402, F401
+
 BUILD = os.path.join(TOP, os.environ.get("BUILD") or "build")
 IMAGE = os.path.join(BUILD, "kernel/Image")
 TEST_IMAGE = os.path.join(BUILD, "test/Image")
 TEST_INITRAMFS = os.path.join(BUILD, "test-initramfs.cpio")
 
 LAYOUTS = ("arm64", "arm64-39", "x86-64", "i386", "i386-6.1")
-PROMPT = "meridian> "
 VARIABLES = ("APPEND CPU CPUS DTB EL GDB GIC ICOUNT INIT INITRD KERNEL LAYOUT MEM POISON QEMU QEMU_ARGS RUN "
              "TIMEOUT TOUR").split()
 
@@ -66,38 +66,8 @@ def boot(*commands, **variables):
     return run_py(**{"timeout": PATIENCE, "run": "; ".join(commands) or "help", **variables})
 
 
-class Session:
+class Session(session.Session):
     """The kernel's shell on a terminal of its own, without the tour."""
 
     def __init__(self, **variables):
-        self.process = pexpect.spawn(sys.executable, [RUN_PY], env=environment({"tour": "no", **variables}),
-                                     cwd=TOP, timeout=PATIENCE, encoding="utf-8", codec_errors="replace",
-                                     echo=False, dimensions=(50, 200))
-        self.process.delaybeforesend = None
-        self.boot_log = self.read_to_prompt()
-
-    def read_to_prompt(self):
-        """What is printed before the next prompt."""
-        self.process.expect_exact(PROMPT)
-        return self.process.before.replace("\r", "")
-
-    def type(self, keys):
-        """Types the keys as they are, and waits for nothing."""
-        self.process.send(keys)
-
-    def run(self, command):
-        """What a command prints. The shell echoes the command first."""
-        self.type(command + "\r")
-        return self.read_to_prompt().partition("\n")[2]
-
-    def finish(self):
-        """The exit status, once the kernel has powered off by itself."""
-        self.process.expect(pexpect.EOF)
-        self.process.close()
-        return self.process.exitstatus
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate(force=True)  # run.py hands it on to QEMU
+        super().__init__(environment({"tour": "no", **variables}), PATIENCE)

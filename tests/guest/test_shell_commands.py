@@ -21,8 +21,8 @@ def kilobytes(output, label):
 
 def test_help_lists_every_command_in_one_line():
     output = run("help")
-    wanted = ("layout compare geometry walk translate ptdump regs esr meminfo zoneinfo buddyinfo slabinfo vmallocinfo iomem alloc free "
-              "peek poke probe ls cat run syscalls tour bench selftest poweroff help").split()
+    wanted = ("layout compare geometry walk translate ptdump regs esr meminfo zoneinfo buddyinfo slabinfo vmallocinfo iomem "
+              "frames alloc free peek poke probe ls cat run syscalls tour bench selftest poweroff help").split()
     for name in wanted:
         assert len(re.findall(rf"^  {name}\b.* [a-z0-9]", output, re.MULTILINE)) == 1, name
 
@@ -154,6 +154,30 @@ def test_iomem_has_linuxs_form():
     output = run("iomem")
     assert re.search(r"^40000000-5fffffff : System RAM\n  40200000-[0-9a-f]{8} : Kernel image$", output, re.MULTILINE)
     assert re.search(r"^09000000-09000fff : pl011$", output, re.MULTILINE)
+
+
+OWNED_RUN = re.compile(r"^([0-9a-f]{16})-([0-9a-f]{16}) +(\d+) +(\w+)  ([a-z() ]+)$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("layout, zones", [("arm64", ["DMA", "Normal"]), ("i386", ["DMA", "Normal", "HighMem"])])
+def test_frames_says_who_has_each_frame_of_ram(layout, zones):
+    output = run("frames", "alloc vmalloc 1M", "frames", "meminfo", layout=layout, mem="1G")
+    before, after = output.split("vmalloc of 1048576 bytes")
+    owned = {}
+    expected = 0x4000_0000
+    for first, last, frames, zone, owner in OWNED_RUN.findall(before):
+        assert int(first, 16) == expected, "the runs are all of RAM, in order"
+        assert int(frames) * 4096 == int(last, 16) + 1 - expected
+        assert zones.index(zone) >= 0
+        owned[owner] = owned.get(owner, 0) + int(frames)
+        expected = int(last, 16) + 1
+    assert expected == 0x8000_0000
+    assert {"free", "reserved", "table", "slab", "vmalloc"} <= set(owned)
+    later = {}
+    for _, _, frames, _, owner in OWNED_RUN.findall(after):
+        later[owner] = later.get(owner, 0) + int(frames)
+    assert later["vmalloc"] == owned["vmalloc"] + 256
+    assert 4 * (later["free"] + later["free (cached)"]) == kilobytes(output, "MemFree")[0]
 
 
 def test_what_is_allocated_by_hand_can_be_freed_and_leaves_nothing():

@@ -501,6 +501,8 @@ TEST(FrameAllocator, KnowsWhatEveryFrameIs) {
   ASSERT_TRUE(ram.start(allocator));
   const Frame untouched = frame_at(kStart + 40_MiB);
   EXPECT_EQ(allocator.state(untouched).owner, FrameOwner::free);
+  EXPECT_EQ(allocator.state(untouched + 5).first, untouched) << "in the block that it will make";
+  EXPECT_EQ(allocator.state(untouched + 5).order, 10u);
   EXPECT_EQ(allocator.state(frame_at(kStart + 2_MiB)).owner, FrameOwner::reserved);
   EXPECT_EQ(allocator.state(frame_at(kStart - 0x1000)).owner, FrameOwner::none);
   EXPECT_EQ(allocator.state(frame_at(kStart + 64_MiB)).owner, FrameOwner::none);

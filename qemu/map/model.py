@@ -1,0 +1,452 @@
+# SPDX-License-Identifier: MIT
+"""What the pictures show, made of a recording (record.py): regions, what is mapped in them, and who has physical memory.
+
+build() gives plain data, fit for JSON, for both drawings. Addresses are 16 hexadecimal digits, because a number of
+JavaScript's holds 53 bits. `y` and `height` are places in a drawing of HEIGHT units that all columns share: low
+addresses at the top, sizes by their logarithm, so that a guard page can be seen beside 16 EiB.
+"""
+
+import math
+import re
+from typing import NamedTuple
+
+import dump
+import sysregs
+from descriptor import LAST_LEVEL, TABLE, Descriptor, Limits, output_mask
+from walk import Half, Unreadable
+
+PAGE = 4096
+HEIGHT = 720
+SMALL = 4 << 20  # pieces of physical memory below this are drawn together with their neighbours
+FREE = "free"
+
+
+def hex16(address):
+    return f"{address:016x}"
+
+
+def size_text(size):
+    """A size as people say it: exact if it is a whole number of some unit, else rounded."""
+    unit = min(int(math.log2(size)) // 10, 6)
+    value = size / (1 << 10 * unit)
+    return f"{'' if value == int(value) else '~'}{value:.3g}{'BKMGTPE'[unit]}" if value < 1000 else f"{value:.0f}{'BKMGTPE'[unit]}"
+
+
+def place(heights, total, gaps=0):
+    """[(y, height)] of things of these heights, stretched to fill `total`. What is the smallest stays as it is."""
+    least = min(heights)
+    extra = sum(heights) - least * len(heights)
+    room = total - gaps * (len(heights) - 1) - least * len(heights)
+    factor = room / extra if extra else 0
+    spread = room / len(heights) if not extra else 0
+    places, y = [], 0
+    for height in heights:
+        final = least + (height - least) * factor + spread
+        places.append((round(y, 1), round(final, 1)))
+        y += final + gaps
+    return places
+
+
+# ---- Regions ----
+
+class Region(NamedTuple):
+    first: int
+    last: int
+    name: str
+    kind: str  # user, hole, idle (guards and what is unused), kernel
+
+    @property
+    def size(self):
+        return self.last - self.first + 1
+
+    @property
+    def title(self):
+        return re.sub(r" \(.*\)$", "", self.name)
+
+
+def kind_of(name, above_the_hole):
+    if name.startswith("hole"):
+        return "hole"
+    if re.search(r"^guard|\(unused\)|nobody's here", name):
+        return "idle"
+    return "kernel" if above_the_hole else "user"
+
+
+def regions_of(layout):
+    """The regions that the shell's `layout` lists."""
+    found, above = [], False
+    for first, last, name in re.findall(r"^([0-9a-f]{16})-([0-9a-f]{16}) +~?\d+[KMGTPE]  (.+)$", layout, re.MULTILINE):
+        kind = kind_of(name, above)
+        above |= kind == "hole"
+        found.append(Region(int(first, 16), int(last, 16), name, kind))
+    return found
+
+
+def region_data(regions):
+    heights = [max(20, 2.2 * math.log2(region.size / PAGE)) for region in regions]
+    return [{"first": hex16(region.first), "last": hex16(region.last), "name": region.name, "title": region.title,
+             "kind": region.kind, "size": size_text(region.size), "y": y, "height": height}
+            for region, (y, height) in zip(regions, place(heights, HEIGHT))]
+
+
+# ---- Tables ----
+
+class Memory:
+    """The recorded tables of one half, as memory that dump.runs() reads."""
+
+    def __init__(self, tables):
+        self._tables = tables
+
+    def read(self, address, size):
+        table = self._tables.get(address & -PAGE)
+        if table is None:
+            raise Unreadable(address)
+        start = (address & PAGE - 1) // 8
+        return b"".join(table["words"].get(start + slot, 0).to_bytes(8, "little") for slot in range(size // 8))
+
+
+class Words:
+    """What entries say, in words: each wording once, with the number that entries refer to it by."""
+
+    def __init__(self):
+        self.all, self._numbers = [], {}
+
+    def number(self, entry, limits, types):
+        bits = entry.raw & ~output_mask(entry.page_shift)
+        key = (entry.level, bits, limits, tuple(types))
+        if key not in self._numbers:
+            self._numbers[key] = len(self.all)
+            self.all.append(self._describe(entry, limits, types))
+        return self._numbers[key]
+
+    @staticmethod
+    def _describe(entry, limits, types):
+        if entry.kind != dump.LEAF:
+            return {"kind": entry.kind, "what": entry.kind, "text": ", ".join(entry.limits.words())}
+        what, *rest = entry.words(types, limits).split(", ")
+        el1, el0 = entry.el1_rights(limits), entry.el0_rights(limits)
+        device = types[entry.attr_index].startswith("device")
+        rights = "rx" if el1.execute or el0.execute else "dev" if device else "rw" if el1.write or el0.write else "ro"
+        return {"kind": "leaf", "what": what.partition(" 0x")[0], "text": ", ".join(rest), "el1": str(el1),
+                "el0": str(el0), "rights": rights, "user": entry.user}
+
+
+class Tables:
+    """All tables that any moment knew: each content once, with the number that moments refer to it by."""
+
+    def __init__(self, words):
+        self.all, self._numbers, self._words = [], {}, words
+
+    def numbers(self, recorded, half, types):
+        """{address: number} of the tables of one half; their entries in words, with what tables above take away."""
+        numbers, waiting = {}, [(half.root, Limits())]
+        while waiting:
+            address, limits = waiting.pop()
+            table = recorded[address]
+            entries = [(index, Descriptor(word, table["level"], half.page_shift))
+                       for index, word in sorted(table["words"].items())]
+            numbers[f"{address:x}"] = self._number(table["level"], entries, limits, types)
+            if table["level"] < LAST_LEVEL:
+                waiting += [(entry.output, limits | entry.limits) for _, entry in entries if entry.kind == TABLE]
+        return numbers
+
+    def _number(self, level, entries, limits, types):
+        packed = tuple((index, f"{entry.raw:x}", self._words.number(entry, limits, types)) for index, entry in entries)
+        key = (level, packed)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.all)
+            self.all.append({"level": level, "entries": packed})
+        return self._numbers[key]
+
+
+# ---- What is mapped ----
+
+class Area(NamedTuple):
+    """A line of vmallocinfo, without the guard page that it counts."""
+
+    first: int
+    last: int
+    caller: str
+    kind: str
+    physical: int
+
+
+def areas_of(vmallocinfo):
+    found = []
+    for first, end, _, what in re.findall(r"^0x([0-9a-f]{16})-0x([0-9a-f]{16}) +(\d+) (.+)$", vmallocinfo, re.MULTILINE):
+        words = re.fullmatch(r"(.+?)(?: pages=\d+)?(?: phys=0x([0-9a-f]+))? (\w+)", what)
+        guard = 0 if words[3] == "image" else PAGE
+        found.append(Area(int(first, 16), int(end, 16) - guard - 1, words[1], words[3],
+                          int(words[2], 16) if words[2] else None))
+    return found
+
+
+class Resource(NamedTuple):
+    """A line of iomem."""
+
+    first: int
+    last: int
+    name: str
+    depth: int
+
+    def holds(self, address):
+        return self.first <= address <= self.last
+
+
+def resources_of(iomem):
+    return [Resource(int(first, 16), int(last, 16), name, len(depth) // 2) for depth, first, last, name in
+            re.findall(r"^( *)([0-9a-f]+)-([0-9a-f]+) : (.+)$", iomem, re.MULTILINE)]
+
+
+class Names:
+    """What mapped memory is for: from the areas of the kernel, the program's file, and what lies where in RAM."""
+
+    def __init__(self, areas, resources, program):
+        self._areas, self._resources, self._program = areas, resources, program
+
+    def area(self, va):
+        return next((area for area in self._areas if area.first <= va <= area.last), None)
+
+    def resource(self, pa):
+        return next((r for r in reversed(self._resources) if r.holds(pa) and r.name != "System RAM"), None)
+
+    def name(self, region, va, pa, rights):
+        if region.kind == "user":
+            return self._of_program(va, rights)
+        area, there = self.area(va), self.resource(pa)
+        if area:
+            return {"ioremap": there.name if there else "device", "stack": "kernel stack",
+                    "image": area.caller}.get(area.kind, area.kind)
+        if there and region.title != "frame table":
+            return there.name.replace("Kernel image", "kernel image") if "linear" not in region.name else (
+                f"{region.title.partition(' and ')[0]}: {there.name[0].lower() + there.name[1:]}" if rights != "rw" else region.title.partition(" and ")[0])
+        return region.title.partition(" and ")[0]
+
+    def _of_program(self, va, rights):
+        program = self._program
+        if program is None:
+            return "program"
+        if abs(va - program["stack"]) < (8 << 20):
+            return f"{program['name']}: stack"
+        if any(start & -PAGE <= va < end for start, end in program["segments"]):
+            return f"{program['name']}: " + {"rx": "text", "ro": "rodata"}.get(rights, "data")
+        return f"{program['name']}: heap"
+
+
+def joined(ranges):
+    """Ranges (first, last), with neighbours made one."""
+    result = []
+    for first, last in ranges:
+        if result and result[-1][1] + 1 == first:
+            result[-1][1] = last
+        else:
+            result.append([first, last])
+    return result
+
+
+class Segments:
+    """What is mapped, as rows: runs of one region (or area) and with the same rights that follow each other."""
+
+    def __init__(self, regions, names):
+        self._regions, self._names = regions, names
+        self.all = []
+
+    def add(self, run, words):
+        region = next(number for number, region in enumerate(self._regions) if region.first <= run.start <= region.last)
+        area = self._names.area(run.start)
+        key = (region, area, words["rights"], words["el1"], words["el0"])
+        newest = self.all[-1] if self.all else None
+        if newest and newest["key"] == key and (area or newest["last"] + 1 == run.start):
+            newest["runs"].append(run)
+            newest["last"] = run.last
+            return
+        name = self._names.name(self._regions[region], run.start, run.physical, words["rights"])
+        self.all.append({"key": key, "first": run.start, "last": run.last, "name": name, "runs": [run], "words": words})
+
+    def data(self):
+        if not self.all:
+            return []
+        heights = [24 + min(18, max(0, math.log2((s["last"] - s["first"] + 1) / (1 << 20)))) for s in self.all]
+        return [self._row(segment, y, height)
+                for segment, (y, height) in zip(self.all, place(heights, HEIGHT, 4))]
+
+    @staticmethod
+    def _row(segment, y, height):
+        leaves = {}
+        for run in segment["runs"]:
+            what = size_text(run.entry.span)
+            leaves[what] = leaves.get(what, 0) + run.size // run.entry.span
+        region, area, rights, el1, el0 = segment["key"]
+        frames = joined((run.physical, run.physical + run.size - 1) for run in segment["runs"])
+        user = segment["words"]["user"]
+        return {"first": hex16(segment["first"]), "last": hex16(segment["last"]), "name": segment["name"],
+                "region": region, "rights": rights, "user": user, "may": el0 if user else el1, "el1": el1, "el0": el0,
+                "bytes": size_text(sum(run.size for run in segment["runs"])), "leaves": leaves,
+                "caller": area.caller if area and area.kind != "image" else "", "text": segment["words"]["text"],
+                "frames": [[f"{first:x}", f"{last:x}"] for first, last in frames], "y": y, "height": round(height, 1)}
+
+
+# ---- Physical memory ----
+
+class Piece(NamedTuple):
+    first: int
+    last: int
+    owner: str
+    zone: str
+
+    @property
+    def size(self):
+        return self.last - self.first + 1
+
+
+def pieces_of(frames):
+    """The runs of the shell's `frames`; a cached frame is a free one."""
+    return [Piece(int(first, 16), int(last, 16), FREE if owner.startswith(FREE) else owner, zone) for
+            first, last, zone, owner in
+            re.findall(r"^([0-9a-f]{16})-([0-9a-f]{16}) +\d+ +(\w+)  ([a-z() ]+)$", frames, re.MULTILINE)]
+
+
+def overlaid(pieces, frames):
+    """The pieces, with {address: owner} of single frames put over them."""
+    result = []
+    for piece in pieces:
+        at = piece.first
+        for frame in sorted(frame for frame in frames if piece.first <= frame <= piece.last):
+            if frame > at:
+                result.append(piece._replace(first=at, last=frame - 1))
+            result.append(Piece(frame, frame + PAGE - 1, frames[frame], piece.zone))
+            at = frame + PAGE
+        if at <= piece.last:
+            result.append(piece._replace(first=at))
+    return result
+
+
+def named(pieces, resources):
+    """Reserved memory under the name that iomem has for it."""
+    for piece in pieces:
+        there = next((r for r in resources if r.depth and r.holds(piece.first)), None)
+        yield piece._replace(owner=there.name) if there and piece.owner == "reserved" else piece
+
+
+def merged(pieces):
+    result = []
+    for piece in pieces:
+        if result and result[-1].owner == piece.owner and result[-1].zone == piece.zone and result[-1].last + 1 == piece.first:
+            result[-1] = result[-1]._replace(last=piece.last)
+        else:
+            result.append(piece)
+    return result
+
+
+def groups(pieces, alone):
+    """Lists of pieces that are drawn as one: what is in use, with the small gaps between, of one zone. `alone` are the
+    owners whose memory stands by itself."""
+    result, group = [], []
+
+    def close():
+        rest = []
+        while group and group[-1].owner == FREE:
+            rest.insert(0, group.pop())
+        if group:
+            result.append(list(group))
+        result.extend([piece] for piece in rest)
+        group.clear()
+
+    for piece in pieces:
+        small = piece.size < SMALL and piece.owner not in alone
+        if group and not (small and group[0].zone == piece.zone):
+            close()
+        if small and (group or piece.owner != FREE):
+            group.append(piece)
+        else:
+            result.append([piece])
+    close()
+    return result
+
+
+def joined_free(items):
+    """A free remainder of a group belongs to the free memory behind it."""
+    result = []
+    for item in items:
+        before = result[-1] if result else None
+        if before and len(item) == len(before) == 1 and merged([before[0], item[0]]) != [before[0], item[0]]:
+            result[-1] = merged([before[0], item[0]])
+        else:
+            result.append(item)
+    return result
+
+
+def item_data(item, y, height):
+    owners = {}
+    for piece in item:
+        owners[piece.owner] = owners.get(piece.owner, 0) + piece.size // PAGE
+    used = [owner for owner in owners if owner != FREE]
+    return {"first": f"{item[0].first:x}", "last": f"{item[-1].last:x}", "zone": item[0].zone,
+            "owner": item[0].owner if len(item) == 1 else "group", "label": ", ".join(sorted(used) or [FREE]),
+            "size": size_text(item[-1].last - item[0].first + 1), "owners": owners,
+            "pieces": [[f"{piece.first:x}", f"{piece.last:x}", piece.owner] for piece in item] if len(item) > 1 else [],
+            "y": y, "height": height}
+
+
+def physical_data(pieces, resources):
+    """Devices first, whose addresses are lower; then all of RAM."""
+    alone = {r.name for r in resources} | {"reserved"}
+    devices = [[Piece(r.first, r.last, r.name, "device")] for r in resources if not r.depth and r.name != "System RAM"]
+    below = [d for d in devices if d[0].first < pieces[0].first]
+    above = [d for d in devices if d[0].first > pieces[0].first]
+    items = below + joined_free(groups(merged(pieces), alone)) + above
+    heights = [24 if item[0].zone == "device" else
+               max(24, 10 + 4 * math.log2((item[-1].last - item[0].first + 1) / (128 << 10))) +
+               (24 if len(item) > 1 else 0) for item in items]
+    return [item_data(item, y, height) for item, (y, height) in zip(items, place(heights, HEIGHT, 2))]
+
+
+# ---- All of it ----
+
+def half_data(half):
+    return {"root": f"{half.root:x}", "asid": half.asid, "bits": half.va_bits, "level": half.first_level,
+            "first": hex16(half.first), "last": hex16(half.last)}
+
+
+class Builder:
+    """The model of one recording."""
+
+    def __init__(self, recording):
+        self._recording = recording
+        self._regions = regions_of(recording["texts"]["layout"])
+        self._resources = resources_of(recording["texts"]["iomem"])
+        self._words = Words()
+        self._tables = Tables(self._words)
+
+    def build(self):
+        moments = [self._moment(moment) for moment in self._recording["moments"]]
+        user, kernel = re.search(r"(\d+) bits of user addresses, (\d+) of kernel addresses",
+                                 self._recording["texts"]["layout"]).groups()
+        return {"layout": self._recording["layout"], "machine": self._recording["machine"], "height": HEIGHT,
+                "userBits": int(user), "kernelBits": int(kernel), "regions": region_data(self._regions),
+                "moments": moments, "tables": self._tables.all, "words": self._words.all}
+
+    def _moment(self, moment):
+        registers = moment["registers"]
+        types = sysregs.memory_types(registers["MAIR_EL1"])
+        halves = {"low": Half.of("low", registers["TCR_EL1"], registers["TTBR0_EL1"]),
+                  "high": Half.of("high", registers["TCR_EL1"], registers["TTBR1_EL1"])}
+        names = Names(areas_of(moment["vmallocinfo"]), self._resources, moment.get("program"))
+        segments, users = Segments(self._regions, names), {}
+        for name, half in halves.items():
+            for run in dump.runs(half, Memory(moment["tables"][name])):
+                segments.add(run, self._words.all[self._words.number(run.entry, run.limits, types)])
+                if name == "low":
+                    users |= {run.physical + at: "user" for at in range(0, run.size, PAGE)}
+        if users:
+            users |= {address: "table" for address in moment["tables"]["low"]}
+        pieces = list(named(overlaid(pieces_of(moment["frames"]), users), self._resources))
+        tables = {name: self._tables.numbers(moment["tables"][name], half, types) for name, half in halves.items()}
+        return {**{key: moment[key] for key in ("id", "title", "command", "said")},
+                "halves": {name: half_data(half) for name, half in halves.items()},
+                "tables": tables["low"] | tables["high"], "segments": segments.data(),
+                "physical": physical_data(pieces, self._resources)}
+
+
+def build(recording):
+    return Builder(recording).build()

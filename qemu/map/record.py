@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""Records a live machine under one layout, moment by moment: what its shell says, and what QEMU's GDB stub reads of it
+(registers, and the tables in physical memory that they lead to). Nothing here knows an address of any layout.
+
+A recording is plain data, fit for JSON: {"layout", "machine", "texts", "moments"}; record() describes them.
+"""
+
+import os
+import re
+import struct
+import subprocess
+import tempfile
+from typing import NamedTuple
+
+from descriptor import LAST_LEVEL, TABLE, Descriptor
+from elf import Elf
+from session import TOP, Session
+from stub import Stub
+from walk import Half
+
+PATIENCE = 60  # seconds, after which the kernel hangs
+PAGE = 4096
+REGISTERS = ("TCR_EL1", "MAIR_EL1", "TTBR0_EL1", "TTBR1_EL1")
+# What the shell is asked once, and at each moment.
+ONCE = ("layout", "iomem")
+EACH = ("frames", "zoneinfo", "vmallocinfo")
+BUILD = os.path.join(TOP, os.environ.get("BUILD") or "build")
+
+
+class Action(NamedTuple):
+    """What is done to the machine, and looked at before and after. `command` may name {last_frame}, the number of RAM's
+    last frame. With `stops_in`, a program and a function of it, the look is taken while the program stands there."""
+
+    id: str
+    title: str
+    command: str
+    stops_in: tuple = None
+
+
+ACTIONS = (
+    Action("program", "while hello runs", "run hello", ("hello", "_exit")),
+    Action("ended", "after hello", None),
+    Action("vmalloc", "after vmalloc", "alloc vmalloc 20K"),
+    Action("kmap", "after kmap", "kmap {last_frame:#x}"),
+)
+AT_PROMPT = Action("prompt", "at the prompt", None)
+
+
+def tables(stub, half, root):
+    """{address of a table: its level and words}, of all that `root` leads to."""
+    found, waiting = {}, [(root, half.first_level)]
+    while waiting:
+        table, level = waiting.pop()
+        if table in found:
+            continue
+        words = struct.unpack(f"<{half.entries(level)}Q", stub.read(table, 8 * half.entries(level)))
+        found[table] = {"level": level, "words": {index: word for index, word in enumerate(words) if word}}
+        entries = (Descriptor(word, level, half.page_shift) for word in words)
+        waiting += [(entry.output, level + 1) for entry in entries if level < LAST_LEVEL and entry.kind == TABLE]
+    return found
+
+
+def path_of(program):
+    return os.path.join(BUILD, "rootfs/bin", program)
+
+
+def address_of(path, function):
+    """Where a function of a program is linked."""
+    symbols = subprocess.run([os.environ.get("CROSS", "aarch64-linux-gnu-") + "nm", path], check=True,
+                             stdout=subprocess.PIPE, encoding="ascii").stdout
+    return int(re.search(rf"^([0-9a-f]+) . {re.escape(function)}$", symbols, re.MULTILINE)[1], 16)
+
+
+class Recorder:
+    """One machine, being recorded."""
+
+    def __init__(self, shell, stub):
+        self._shell, self._stub = shell, stub
+        self._last_frame = None
+        self._said = {}
+
+    def record(self, walks):
+        texts = {command: self._shell.run(command) for command in ONCE}
+        ram = re.findall(r"^[0-9a-f]+-([0-9a-f]+) : System RAM", texts["iomem"], re.MULTILINE)
+        self._last_frame = int(ram[-1], 16) // PAGE
+        moments = [self._look(AT_PROMPT)] + [self._act(action) for action in ACTIONS]
+        answers = {address: self._shell.run(f"walk {address:#x}") for address in walks}
+        return texts, moments, answers
+
+    def _act(self, action):
+        command = action.command and action.command.format(last_frame=self._last_frame)
+        if action.stops_in:
+            return self._look_inside(action, command)
+        return self._look(action, command, self._shell.run(command) if command else "")
+
+    def _look(self, action, command=None, said=""):
+        self._said = {name: self._shell.run(name) for name in EACH}
+        self._stub.stop()
+        machine = self._machine()
+        self._stub.go_on()
+        return self._moment(action, command, said, machine)
+
+    def _look_inside(self, action, command):
+        """While a program runs, the shell can say nothing: of the kernel's texts the last ones stay."""
+        name, function = action.stops_in
+        place = address_of(path_of(name), function)
+        self._stub.stop()
+        self._stub.set_breakpoint(place)
+        self._stub.go_on()
+        self._shell.type(command + "\r")
+        self._stub.wait_for_stop()
+        segments = [(part.address, part.address + part.memory_size) for part in Elf(path_of(name)).segments]
+        program = {"name": name, "segments": segments, "stack": self._stub.stack_pointer()}
+        machine = {**self._machine(), "program": program}
+        self._stub.clear_breakpoint(place)
+        self._stub.go_on()
+        return self._moment(action, command, self._shell.read_to_prompt().partition("\n")[2], machine)
+
+    def _moment(self, action, command, said, machine):
+        return {"id": action.id, "title": action.title, "command": command, "said": said.strip(), **self._said, **machine}
+
+    def _machine(self):
+        """Registers and tables of the machine, which stands still."""
+        registers = {name: self._stub.register(name) for name in REGISTERS}
+        tcr = registers["TCR_EL1"]
+        low, high = (Half.of("low", tcr, registers["TTBR0_EL1"]), Half.of("high", tcr, registers["TTBR1_EL1"]))
+        return {"registers": registers,
+                "tables": {"low": tables(self._stub, low, low.root), "high": tables(self._stub, high, high.root)}}
+
+
+def record(layout, environment, walks=()):
+    """Starts a machine with run.py's variables in `environment`, and gives its recording. `walks` are addresses that the
+    kernel itself is asked to walk in the end: the tests compare what it says with what is drawn."""
+    with tempfile.TemporaryDirectory() as folder:
+        socket = os.path.join(folder, "stub")
+        own = {"LAYOUT": layout, "RUN": "", "GDB": "", "QEMU_ARGS": f"-gdb unix:{socket},server=on,wait=off"}
+        with Session({**environment, **own}, PATIENCE) as shell, Stub(socket, PATIENCE) as stub:
+            stub.go_on()
+            texts, moments, answers = Recorder(shell, stub).record(walks)
+            machine = shell.boot_log.partition(".")[0].strip()
+    return {"layout": layout, "machine": machine, "texts": texts, "moments": moments, "walks": answers}
