@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import dump
 import sysregs
-from descriptor import LAST_LEVEL, TABLE, Descriptor, Limits, output_mask
-from walk import Half, Unreadable
+from descriptor import LAST_LEVEL, TABLE, Descriptor, Limits, entry_shift, output_mask
+from walk import Half, Unreadable, walk
 
 PAGE = 4096
 HEIGHT = 720
@@ -32,19 +32,19 @@ def size_text(size):
     return f"{'' if value == int(value) else '~'}{value:.3g}{'BKMGTPE'[unit]}" if value < 1000 else f"{value:.0f}{'BKMGTPE'[unit]}"
 
 
-def place(heights, total, gaps=0):
-    """[(y, height)] of things of these heights, stretched to fill `total`. What is the smallest stays as it is."""
-    least = min(heights)
-    extra = sum(heights) - least * len(heights)
-    room = total - gaps * (len(heights) - 1) - least * len(heights)
-    factor = room / extra if extra else 0
-    spread = room / len(heights) if not extra else 0
+def place(heights, gap=0):
+    """[(y, height)] of things one under the other, stretched in proportion to fill HEIGHT."""
+    factor = (HEIGHT - gap * (len(heights) - 1)) / sum(heights)
     places, y = [], 0
     for height in heights:
-        final = least + (height - least) * factor + spread
-        places.append((round(y, 1), round(final, 1)))
-        y += final + gaps
+        places.append((round(y, 1), round(height * factor, 1)))
+        y += height * factor + gap
     return places
+
+
+def magnitude(size, unit):
+    """How many times `size` is twice `unit`, roughly: pictures must not change with every byte of the kernel."""
+    return max(0, round(math.log2(size / unit)))
 
 
 # ---- Regions ----
@@ -83,10 +83,10 @@ def regions_of(layout):
 
 
 def region_data(regions):
-    heights = [max(20, 2.2 * math.log2(region.size / PAGE)) for region in regions]
+    heights = [24 + magnitude(region.size, PAGE) for region in regions]
     return [{"first": hex16(region.first), "last": hex16(region.last), "name": region.name, "title": region.title,
              "kind": region.kind, "size": size_text(region.size), "y": y, "height": height}
-            for region, (y, height) in zip(regions, place(heights, HEIGHT))]
+            for region, (y, height) in zip(regions, place(heights))]
 
 
 # ---- Tables ----
@@ -217,10 +217,10 @@ class Names:
         if area:
             return {"ioremap": there.name if there else "device", "stack": "kernel stack",
                     "image": area.caller}.get(area.kind, area.kind)
-        if there and region.title != "frame table":
-            return there.name.replace("Kernel image", "kernel image") if "linear" not in region.name else (
-                f"{region.title.partition(' and ')[0]}: {there.name[0].lower() + there.name[1:]}" if rights != "rw" else region.title.partition(" and ")[0])
-        return region.title.partition(" and ")[0]
+        title = region.title.partition(" and ")[0]
+        if title == "linear map":
+            return title if rights == "rw" or not there else f"{title}: {there.name.lower()}"
+        return there.name if there else title
 
     def _of_program(self, va, rights):
         program = self._program
@@ -245,45 +245,49 @@ def joined(ranges):
 
 
 class Segments:
-    """What is mapped, as rows: runs of one region (or area) and with the same rights that follow each other."""
+    """What is mapped, as rows: runs of one region (or area) and with the same rights that follow each other. A
+    program's memory has gaps where it has not touched a page yet: they do not make a new row."""
 
     def __init__(self, regions, names):
         self._regions, self._names = regions, names
-        self.all = []
+        self._all = []
 
     def add(self, run, words):
-        region = next(number for number, region in enumerate(self._regions) if region.first <= run.start <= region.last)
+        number, region = next((number, region) for number, region in enumerate(self._regions)
+                              if region.first <= run.start <= region.last)
         area = self._names.area(run.start)
-        key = (region, area, words["rights"], words["el1"], words["el0"])
-        newest = self.all[-1] if self.all else None
-        if newest and newest["key"] == key and (area or newest["last"] + 1 == run.start):
+        name = self._names.name(region, run.start, run.physical, words["rights"])
+        key = (number, area, name, words["rights"], words["el1"], words["el0"])
+        newest = self._all[-1] if self._all else None
+        if newest and newest["key"] == key and (area or region.kind == "user" or newest["last"] + 1 == run.start):
             newest["runs"].append(run)
             newest["last"] = run.last
-            return
-        name = self._names.name(self._regions[region], run.start, run.physical, words["rights"])
-        self.all.append({"key": key, "first": run.start, "last": run.last, "name": name, "runs": [run], "words": words})
+        else:
+            self._all.append({"key": key, "first": run.start, "last": run.last, "runs": [run], "words": words})
 
-    def data(self):
-        if not self.all:
+    def data(self, physical):
+        """The rows; `physical` are the items that their frames are in."""
+        if not self._all:
             return []
-        heights = [24 + min(18, max(0, math.log2((s["last"] - s["first"] + 1) / (1 << 20)))) for s in self.all]
-        return [self._row(segment, y, height)
-                for segment, (y, height) in zip(self.all, place(heights, HEIGHT, 4))]
+        heights = [24 + magnitude(segment["last"] - segment["first"] + 1, 1 << 20) for segment in self._all]
+        return [self._row(segment, physical) | {"y": y, "height": height}
+                for segment, (y, height) in zip(self._all, place(heights, 4))]
 
     @staticmethod
-    def _row(segment, y, height):
+    def _row(segment, physical):
         leaves = {}
         for run in segment["runs"]:
             what = size_text(run.entry.span)
             leaves[what] = leaves.get(what, 0) + run.size // run.entry.span
-        region, area, rights, el1, el0 = segment["key"]
+        region, area, name, rights, el1, el0 = segment["key"]
         frames = joined((run.physical, run.physical + run.size - 1) for run in segment["runs"])
         user = segment["words"]["user"]
-        return {"first": hex16(segment["first"]), "last": hex16(segment["last"]), "name": segment["name"],
+        return {"first": hex16(segment["first"]), "last": hex16(segment["last"]), "name": name,
                 "region": region, "rights": rights, "user": user, "may": el0 if user else el1, "el1": el1, "el0": el0,
                 "bytes": size_text(sum(run.size for run in segment["runs"])), "leaves": leaves,
                 "caller": area.caller if area and area.kind != "image" else "", "text": segment["words"]["text"],
-                "frames": [[f"{first:x}", f"{last:x}"] for first, last in frames], "y": y, "height": round(height, 1)}
+                "frames": [[f"{first:x}", f"{last:x}"] for first, last in frames],
+                "targets": targets(frames, physical)}
 
 
 # ---- Physical memory ----
@@ -376,29 +380,51 @@ def joined_free(items):
     return result
 
 
-def item_data(item, y, height):
+def stripes(item, y, height):
+    """A group's owners, each with its share of the drawn height."""
     owners = {}
     for piece in item:
         owners[piece.owner] = owners.get(piece.owner, 0) + piece.size // PAGE
-    used = [owner for owner in owners if owner != FREE]
+    used = sorted(owner for owner in owners if owner != FREE or len(item) == 1)
+    each = height / len(used)
+    return [{"owner": owner, "frames": owners[owner], "y": round(y + number * each, 1), "height": round(each, 1)}
+            for number, owner in enumerate(used)]
+
+
+def item_data(item, y, height):
     return {"first": f"{item[0].first:x}", "last": f"{item[-1].last:x}", "zone": item[0].zone,
-            "owner": item[0].owner if len(item) == 1 else "group", "label": ", ".join(sorted(used) or [FREE]),
-            "size": size_text(item[-1].last - item[0].first + 1), "owners": owners,
-            "pieces": [[f"{piece.first:x}", f"{piece.last:x}", piece.owner] for piece in item] if len(item) > 1 else [],
-            "y": y, "height": height}
+            "size": size_text(item[-1].last - item[0].first + 1),
+            "free": sum(piece.size // PAGE for piece in item if piece.owner == FREE), "y": y, "height": height,
+            "stripes": stripes(item, y, height),
+            "pieces": [[f"{piece.first:x}", f"{piece.last:x}", piece.owner] for piece in item]}
 
 
 def physical_data(pieces, resources):
     """Devices first, whose addresses are lower; then all of RAM."""
-    alone = {r.name for r in resources} | {"reserved"}
-    devices = [[Piece(r.first, r.last, r.name, "device")] for r in resources if not r.depth and r.name != "System RAM"]
-    below = [d for d in devices if d[0].first < pieces[0].first]
-    above = [d for d in devices if d[0].first > pieces[0].first]
-    items = below + joined_free(groups(merged(pieces), alone)) + above
-    heights = [24 if item[0].zone == "device" else
-               max(24, 10 + 4 * math.log2((item[-1].last - item[0].first + 1) / (128 << 10))) +
-               (24 if len(item) > 1 else 0) for item in items]
-    return [item_data(item, y, height) for item, (y, height) in zip(items, place(heights, HEIGHT, 2))]
+    alone = {resource.name for resource in resources} | {"reserved"}
+    items = [[Piece(r.first, r.last, r.name, "device")] for r in resources if not r.depth and r.name != "System RAM"]
+    items = sorted(items + joined_free(groups(merged(pieces), alone)))
+    heights = [18 + 4 * magnitude(item[-1].last - item[0].first + 1, 4 << 20) +
+               14 * (len({piece.owner for piece in item} - {FREE}) or 1) for item in items]
+    return [item_data(item, y, height) for item, (y, height) in zip(items, place(heights, 2))]
+
+
+def targets(frames, physical):
+    """[[y, height]] of what is drawn of physical memory and holds some of the frames."""
+    def holds(first, last):
+        return any(start <= int(last, 16) and int(first, 16) <= end for start, end in frames)
+
+    found = []
+    for item in physical:
+        owners = {owner for first, last, owner in item["pieces"] if holds(first, last)}
+        found += [(stripe["y"], stripe["y"] + stripe["height"]) for stripe in item["stripes"] if stripe["owner"] in owners]
+    result = []
+    for start, end in found:
+        if result and start - result[-1][1] < 3:
+            result[-1][1] = end
+        else:
+            result.append([start, end])
+    return [[start, round(end - start, 1)] for start, end in result]
 
 
 # ---- All of it ----
@@ -406,6 +432,10 @@ def physical_data(pieces, resources):
 def half_data(half):
     return {"root": f"{half.root:x}", "asid": half.asid, "bits": half.va_bits, "level": half.first_level,
             "first": hex16(half.first), "last": hex16(half.last)}
+
+
+def found_leaf(entry):
+    return f"{'page' if entry.level == LAST_LEVEL else size_text(entry.span) + ' block'} {entry.output:#x}"
 
 
 class Builder:
@@ -424,7 +454,23 @@ class Builder:
                                  self._recording["texts"]["layout"]).groups()
         return {"layout": self._recording["layout"], "machine": self._recording["machine"], "height": HEIGHT,
                 "userBits": int(user), "kernelBits": int(kernel), "regions": region_data(self._regions),
-                "moments": moments, "tables": self._tables.all, "words": self._words.all}
+                "shown": self._shown(self._recording["moments"][0]), "moments": moments, "tables": self._tables.all, "words": self._words.all}
+
+    def _shown(self, moment):
+        """The walk to where the kernel's image begins, in words."""
+        va = int(re.search(r"^kernel image +0x([0-9a-f]+)-", self._recording["texts"]["layout"], re.MULTILINE)[1], 16)
+        half = Half.of("high", moment["registers"]["TCR_EL1"], moment["registers"]["TTBR1_EL1"])
+        found = walk(half, Memory(moment["tables"]["high"]), va)
+        steps = [{"level": step.entry.level, "index": step.index, "what": "table" if step.entry.kind == TABLE else
+                  found_leaf(step.entry), "high": high, "low": entry_shift(step.entry.level),
+                  "note": "names the next table" if step.entry.kind == TABLE else
+                  f"EL1 {step.entry.el1_rights(step.limits)}, EL0 {step.entry.el0_rights(step.limits)}"}
+                 for step, high in zip(found.steps, [half.va_bits - 1] + [entry_shift(level) - 1 for level in
+                                                                         range(half.first_level, LAST_LEVEL)])]
+        span = found.steps[-1].entry.span
+        return {"va": hex16(va), "what": "where the kernel's image begins", "bits": half.va_bits,
+                "top": "all ones", "root": "TTBR1", "steps": steps, "offset": f"{va % span:#x}",
+                "physical": f"{found.physical:#x}"}
 
     def _moment(self, moment):
         registers = moment["registers"]
@@ -441,11 +487,11 @@ class Builder:
         if users:
             users |= {address: "table" for address in moment["tables"]["low"]}
         pieces = list(named(overlaid(pieces_of(moment["frames"]), users), self._resources))
+        physical = physical_data(pieces, self._resources)
         tables = {name: self._tables.numbers(moment["tables"][name], half, types) for name, half in halves.items()}
-        return {**{key: moment[key] for key in ("id", "title", "command", "said")},
+        return {**{key: moment[key] for key in ("id", "action", "title", "command", "said")},
                 "halves": {name: half_data(half) for name, half in halves.items()},
-                "tables": tables["low"] | tables["high"], "segments": segments.data(),
-                "physical": physical_data(pieces, self._resources)}
+                "tables": tables["low"] | tables["high"], "segments": segments.data(physical), "physical": physical}
 
 
 def build(recording):

@@ -32,18 +32,19 @@ class Action(NamedTuple):
     last frame. With `stops_in`, a program and a function of it, the look is taken while the program stands there."""
 
     id: str
-    title: str
+    name: str  # of the action
+    title: str  # of the moment after it
     command: str
     stops_in: tuple = None
 
 
 ACTIONS = (
-    Action("program", "while hello runs", "run hello", ("hello", "_exit")),
-    Action("ended", "after hello", None),
-    Action("vmalloc", "after vmalloc", "alloc vmalloc 20K"),
-    Action("kmap", "after kmap", "kmap {last_frame:#x}"),
+    Action("vmalloc", "vmalloc", "after vmalloc", "alloc vmalloc 20K"),
+    Action("kmap", "kmap", "after kmap", "kmap {last_frame:#x}"),
+    Action("program", "run", "while hello runs", "run hello", ("hello", "_exit")),
+    Action("ended", "exit", "after hello has ended", None),
 )
-AT_PROMPT = Action("prompt", "at the prompt", None)
+AT_PROMPT = Action("prompt", "boot", "at the prompt", None)
 
 
 def tables(stub, half, root):
@@ -117,7 +118,8 @@ class Recorder:
         return self._moment(action, command, self._shell.read_to_prompt().partition("\n")[2], machine)
 
     def _moment(self, action, command, said, machine):
-        return {"id": action.id, "title": action.title, "command": command, "said": said.strip(), **self._said, **machine}
+        return {"id": action.id, "action": action.name, "title": action.title, "command": command, "said": said.strip(),
+                **self._said, **machine}
 
     def _machine(self):
         """Registers and tables of the machine, which stands still."""

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""The page: models of recordings, our scripts and D3, made one file that needs nothing else."""
+
+import json
+import os
+
+import palette
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+D3 = "/usr/share/nodejs/d3/dist/d3.min.js"  # Debian's node-d3; BSD 3-clause, its notice is the file's first line
+SCRIPTS = ("space.js", "glance.js", "strip.js", "page.js")
+SHOWN = "program"  # the action that a reader sees first
+
+
+def text_of(path):
+    with open(os.path.join(HERE, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def embedded(value):
+    """JSON that cannot end the script element it stands in."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def colours(models):
+    """{owner: the colour for it}, of all owners of all moments."""
+    owners = {stripe["owner"] for model in models for moment in model["moments"] for item in moment["physical"]
+              for stripe in item["stripes"]}
+    return {owner: palette.owner_colour(owner) for owner in sorted(owners)}
+
+
+def page(models):
+    data = {"models": models, "colours": colours(models), "shown": SHOWN,
+            "legend": [{"title": "Mapped", "entries": palette.RIGHTS}, {"title": "Frames", "entries": palette.OWNERS}]}
+    parts = {"@PALETTE@": palette.variables(), "@CSS@": text_of("page.css"), "@D3@": text_of(D3),
+             "@JS@": "\n".join(text_of(script) for script in SCRIPTS), "@DATA@": embedded(data)}
+    html = text_of("page.html")
+    for name, text in parts.items():
+        html = html.replace(name, text, 1)
+    return html
