@@ -8,24 +8,14 @@ const GLANCE_TOP = 30;
 /** Columns for a drawing of so many pixels. Where it is narrow, addresses and zones are left to the tips. */
 function columnsFor(width) {
   const wide = width >= 700;
-  const address = wide ? 130 : 0, zones = wide ? 104 : 0;
+  const address = wide ? 130 : 0, zones = wide ? 96 : 0;
   const inner = width - address - zones;
   const part = (share, least, most) => Math.max(least, Math.min(most, inner * share));
-  const space = part(.22, 88, 230), rows = part(.34, 122, 340), frames = part(.2, 82, 230);
+  const space = part(.23, 88, 230), rows = part(.36, 122, 340), frames = part(.19, 82, 230);
   const gap = (inner - space - rows - frames) / 3;
   const rowsAt = address + space + gap, framesAt = rowsAt + rows + 2 * gap;
   return {wide, space: [address, address + space], rows: [rowsAt, rowsAt + rows], frames: [framesAt, framesAt + frames],
           zones: framesAt + frames};
-}
-
-/** The text, shortened to fit so many pixels. */
-const measure = document.createElement("canvas").getContext("2d");
-function fitted(text, width, size = 13, weight = 600) {
-  measure.font = `${weight} ${size}px ${getComputedStyle(document.body).fontFamily}`;
-  if (measure.measureText(text).width <= width) return text;
-  let end = text.length;
-  while (end > 0 && measure.measureText(text.slice(0, end) + "…").width > width) --end;
-  return end ? text.slice(0, end).trimEnd() + "…" : "";
 }
 
 function ribbon([x0, top0, bottom0], [x1, top1, bottom1]) {
@@ -34,7 +24,7 @@ function ribbon([x0, top0, bottom0], [x1, top1, bottom1]) {
          `C${middle} ${bottom1} ${middle} ${bottom0} ${x0} ${bottom0}Z`;
 }
 
-const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+const plural = (count, noun, nouns = noun + "s") => `${count} ${count === 1 ? noun : nouns}`;
 const leavesText = (leaves) => Object.entries(leaves).map(([size, count]) =>
     plural(count, size === "4K" ? "page" : `${size} block`)).join(", ");
 
@@ -63,32 +53,44 @@ class Glance {
     this.actions = actions;
   }
 
-  /** Draws a moment; `marks` says for a segment whether it is "new" or "gone". */
-  draw(space, colours, marks) {
-    const width = this.svg.node().parentNode.clientWidth - parseFloat(getComputedStyle(this.svg.node().parentNode).paddingLeft) * 2;
-    const height = space.model.height + GLANCE_TOP + 6;
+  /** Draws a moment, so many times as high as the data says; `marks` says for a segment whether it is "new" or "gone". */
+  draw(space, stretch, colours, marks) {
+    const width = innerWidthOf(this.svg.node().parentNode);
+    this.stretch = stretch;
+    this.height = space.model.height * stretch;
+    const height = this.height + GLANCE_TOP + 6;
+    const {regions, segments, physical} = this.stretched(space);
     this.columns = columnsFor(width);
     this.svg.attr("viewBox", `0 0 ${width} ${height}`).attr("height", height).classed("narrow", !this.columns.wide);
     this.svg.selectAll("*").remove();
     addHatch(this.svg, "hatch");
     this.plot = this.svg.append("g").attr("transform", `translate(0 ${GLANCE_TOP})`);
     this.drawHeads();
-    this.drawLinks(space);
-    this.drawRibbons(space.moment.segments);
-    this.drawSpace(space);
-    this.drawRows(space.moment.segments, marks);
-    this.drawPhysical(space.moment.physical, colours);
+    this.drawLinks(regions, segments);
+    this.drawRibbons(segments);
+    this.drawSpace(regions);
+    this.drawRows(segments, marks);
+    this.drawPhysical(physical, colours);
+  }
+
+  /** The things of a moment, with their heights stretched. */
+  stretched({regions, moment}) {
+    const one = (thing) => ({...thing, y: thing.y * this.stretch, height: thing.height * this.stretch});
+    return {regions: regions.map(one),
+            segments: moment.segments.map((segment) => ({...one(segment),
+              targets: segment.targets.map((target) => target.map((place) => place * this.stretch))})),
+            physical: moment.physical.map((item) => ({...one(item), stripes: item.stripes.map(one)}))};
   }
 
   drawHeads() {
-    const {space, rows, frames, wide} = this.columns;
-    const heads = wide ? ["Virtual addresses", "What is mapped", "Physical memory"] : ["Virtual", "Mapped", "Physical"];
+    const {space, rows, frames, zones, wide} = this.columns;
+    const heads = wide ? ["Virtual addresses", "What is mapped", "Physical memory", "Zones"] : ["Virtual", "Mapped", "Physical"];
     this.svg.selectAll("text.column").data(heads).enter().append("text").attr("class", "column")
-        .attr("x", (_, i) => [space, rows, frames][i][0]).attr("y", 16).text((head) => head);
+        .attr("x", (_, i) => [space[0], rows[0], frames[0], zones + 19][i]).attr("y", 16).text((head) => head);
   }
 
-  drawLinks(space) {
-    const links = space.regions.map((region, number) => ({region, rows: space.moment.segments.filter((s) => s.region === number)}));
+  drawLinks(regions, segments) {
+    const links = regions.map((region, number) => ({region, rows: segments.filter((segment) => segment.region === number)}));
     this.plot.selectAll("path.link").data(links.filter((link) => link.rows.length)).enter().append("path")
         .attr("class", ({region}) => region.kind).attr("d", ({region, rows}) => {
           const last = rows[rows.length - 1];
@@ -101,7 +103,7 @@ class Glance {
     const pairs = segments.flatMap((segment) => segment.targets.map(([y, height]) => ({segment, y, height})));
     pairs.sort((a, b) => b.height - a.height);
     this.plot.selectAll("path.ribbon").data(pairs).enter().append("path")
-        .attr("class", ({height}) => height > 200 ? "ribbon wide" : "ribbon")
+        .attr("class", ({height}) => height > 200 * this.stretch ? "ribbon wide" : "ribbon")
         .style("fill", ({segment}) => `var(--${segment.rights})`)
         .attr("d", ({segment, y, height}) => ribbon([this.columns.rows[1], segment.y + 3, segment.y + segment.height - 3],
                                                     [this.columns.frames[0], y + 1, y + height - 1]));
@@ -126,26 +128,28 @@ class Glance {
         });
   }
 
-  drawSpace(space) {
+  drawSpace(regions) {
     const [left, right] = this.columns.space, wide = this.columns.wide;
-    const groups = this.plot.selectAll("g.region").data(space.regions).enter().append("g");
+    const groups = this.plot.selectAll("g.region").data(regions).enter().append("g");
     this.speaks(groups, "region", regionTip, (region) => [region.start, region.end - region.start],
-                (region, pair) => space.regions[pair.segment.region] === region);
+                (region, pair) => regions[pair.segment.region] === region);
     groups.append("rect").attr("class", (region) => `band ${region.kind}`).attr("x", left).attr("width", right - left)
         .attr("y", (region) => region.y).attr("height", (region) => region.height);
-    const holes = groups.filter((region) => region.kind === "hole");
-    holes.append("rect").attr("class", "plate").attr("x", left + 14).attr("width", right - left - 28).attr("rx", 5)
-        .attr("y", (region) => region.y + region.height / 2 - 14).attr("height", 28);
-    groups.append("text").attr("class", (region) => region.kind === "idle" ? "small" : "name")
-        .attr("x", (region) => left + (region.kind === "hole" ? 22 : 9)).attr("y", (region) => region.y + region.height / 2 + 4.5)
-        .text((region) => fitted(region.title, right - left - (wide ? 66 : region.kind === "hole" ? 40 : 16), wide ? 13 : 11));
-    if (!wide) return this.plot.append("rect").attr("class", "edge").attr("x", left).attr("width", right - left).attr("height", space.model.height);
-    groups.append("text").attr("class", "small end").attr("x", (region) => right - (region.kind === "hole" ? 22 : 9))
-        .attr("y", (region) => region.y + region.height / 2 + 4.5).text((region) => region.size);
+    const inset = (region) => region.kind === "hole" ? 20 : 9, middle = (region) => region.y + region.height / 2 + 4.5;
+    groups.filter((region) => region.kind === "hole").append("rect").attr("class", "plate").attr("rx", 5)
+        .attr("x", left + 12).attr("width", right - left - 24).attr("y", (region) => middle(region) - 18).attr("height", 28);
+    groups.append("text").attr("class", (region) => region.kind === "idle" ? "small" : "name").attr("x", (region) => left + inset(region))
+        .attr("y", middle).text((region) => fitted(region.title, right - left - 2 * inset(region), wide ? 13 : 11));
+    this.plot.append("rect").attr("class", "edge").attr("x", left).attr("width", right - left).attr("height", this.height);
+    if (!wide) return;
+    groups.append("text").attr("class", "small end").attr("x", (region) => right - inset(region)).attr("y", middle)
+        .text((region) => {
+          const {size} = region, both = `${region.title}   ${size}`;
+          return fitted(both, right - left - 2 * inset(region)) === both ? size : "";
+        });
     groups.append("path").attr("class", "edge").attr("d", (region) => `M${left} ${region.y}H${right}`);
     groups.append("text").attr("class", "address end").attr("x", left - 8).attr("y", (region) => region.y + 10).text((region) => region.first);
-    this.plot.append("rect").attr("class", "edge").attr("x", left).attr("width", right - left).attr("height", space.model.height);
-    this.plot.append("text").attr("class", "address end").attr("x", left - 8).attr("y", space.model.height).text("f".repeat(16));
+    this.plot.append("text").attr("class", "address end").attr("x", left - 8).attr("y", this.height).text("f".repeat(16));
   }
 
   drawRows(segments, marks) {
@@ -162,9 +166,9 @@ class Glance {
     const middle = (s) => s.y + s.height / 2 + 4.5;
     groups.append("text").attr("class", "address middle").attr("x", left + chip / 2).attr("y", middle)
         .style("fill", (s) => `var(--${s.rights}-ink)`).style("font-weight", 600).text((s) => s.may);
-    const sizes = (s) => ["1G", "2M", "4K"].filter((size) => size in s.leaves).join(" ");
+    const sizes = (s) => Object.keys(s.leaves).length > 1 || !("4K" in s.leaves) ? ["1G", "2M", "4K"].filter((size) => size in s.leaves).join(" ") : "";
     groups.append("text").attr("class", "name").attr("x", left + chip + 8).attr("y", middle).text((s) => {
-      const note = marks(s) ? ` (${marks(s) === "gone" ? "goes" : "new"})` : "";
+      const note = wide && marks(s) ? ` (${marks(s) === "gone" ? "goes" : "new"})` : "";
       return fitted(s.name + note, right - left - chip - 12 - (wide ? 12 + 8 * sizes(s).length : 0), wide ? 13 : 11);
     });
     if (wide)
@@ -190,19 +194,11 @@ class Glance {
   drawZones(items) {
     const x = this.columns.zones + 6;
     const zones = d3.nest().key((item) => item.zone).entries(items).map(({key, values}) => ({
-      name: key === "device" ? "devices" : `zone ${key}`, first: values[0].first, last: values[values.length - 1].last,
+      name: key === "device" ? "devices" : key, first: values[0].first, last: values[values.length - 1].last,
       top: values[0].y, bottom: values[values.length - 1].y + values[values.length - 1].height}));
     const groups = this.plot.selectAll("g.zone").data(zones).enter().append("g");
     groups.append("path").attr("class", "bracket").attr("d", ({top, bottom}) => `M${x} ${top + 2}h5V${bottom - 2}h-5`);
     groups.append("text").attr("class", "name").attr("x", x + 13).attr("y", ({top, bottom}) => (top + bottom) / 2 + 4.5).text(({name}) => name);
     groups.append("text").attr("class", "address").attr("x", x + 13).attr("y", ({top}) => top + 11).text(({first}) => first);
   }
-}
-
-/** The pattern of what no table can reach. */
-function addHatch(svg, id) {
-  const pattern = svg.append("defs").append("pattern").attr("id", id).attr("width", 9).attr("height", 9)
-      .attr("patternUnits", "userSpaceOnUse").attr("patternTransform", "rotate(45)");
-  pattern.append("rect").attr("width", 9).attr("height", 9).attr("class", "hatched");
-  pattern.append("path").attr("d", "M0 0V9").attr("class", "hatch");
 }

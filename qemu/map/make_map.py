@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Draws the address space of a running machine: `make map` calls it (README.md).
 
-  make_map.py FOLDER          records the machine under each layout; writes FOLDER/map.html and FOLDER/map-LAYOUT.svg,
-                              the chosen LAYOUT first
+  make_map.py FOLDER          records the machine under each layout, the chosen LAYOUT first; writes map.html, a
+                              map-LAYOUT.svg for each, and compare.html
 """
 
 import os
@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, "qemu"), os.path.join(TOP, "qemu/gdb")]
 
+import compare  # noqa: E402
 import model  # noqa: E402
 import page  # noqa: E402
 import record  # noqa: E402
@@ -46,6 +47,8 @@ def main(folder):
     for each in made:
         write(os.path.join(folder, f"map-{each['layout']}.svg"), svg.draw(each, page.SHOWN))
     write(os.path.join(folder, "map.html"), page.page(made))
+    said = record.ask(first, chosen(), "compare")
+    write(os.path.join(folder, "compare.html"), page.compare_page(compare.data(said)))
 
 
 if __name__ == "__main__":

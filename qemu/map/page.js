@@ -2,11 +2,10 @@
 // Puts the page together: what is chosen, the walk of an address in words, and what an action changed.
 "use strict";
 
-const DATA = JSON.parse(document.getElementById("data").textContent);
-const find = (selector) => document.querySelector(selector);
+const DATA = JSON.parse(find("#data").textContent);
 const SIDES = [{id: "before", title: "before"}, {id: "after", title: "after"}];
 
-const chosen = {layout: DATA.models[0].layout, action: null, side: "after"};
+const chosen = {layout: DATA.models[0].layout, action: null, side: "after", va: null};
 const model = () => DATA.models.find((model) => model.layout === chosen.layout);
 /** The moments before and after the chosen action. */
 function moments() {
@@ -15,25 +14,6 @@ function moments() {
   return {before: all[after - 1], after: all[after]};
 }
 const space = () => new Space(model(), moments()[chosen.side]);
-
-// ---- The tip ----
-
-function showTip({title, lines}, event) {
-  const tip = find("#tip");
-  tip.replaceChildren();
-  d3.select(tip).append("b").text(title);
-  for (const line of lines.filter(Boolean)) d3.select(tip).append("div").text(line);
-  tip.hidden = false;
-  const box = event.type === "focus" ? event.target.getBoundingClientRect() : null;
-  const x = box ? box.right : event.clientX, y = box ? box.bottom : event.clientY;
-  const {offsetWidth: width, offsetHeight: height} = tip;
-  tip.style.left = Math.max(10, Math.min(innerWidth - width - 10, x + 14)) + "px";
-  tip.style.top = Math.max(10, y + 16 + height > innerHeight ? y - height - 12 : y + 16) + "px";
-}
-
-function hideTip() {
-  find("#tip").hidden = true;
-}
 
 // ---- The walk ----
 
@@ -53,17 +33,26 @@ function drawTable(parent, space, step, count) {
   svg.append("rect").attr("x", Math.min(count - wide, step.index)).attr("width", wide).attr("height", 10).style("fill", "var(--ink)");
 }
 
+/** Walks an address that a person chose. */
 function walkTo(va, follow = true) {
+  chosen.va = va;
+  drawWalk(va);
+  if (follow && !strip.visible(va, va + 1n)) strip.go(va & ~0x1fffffn, 0x200000n);
+}
+
+function drawWalk(va) {
   const here = space(), found = here.walk(va), region = here.regionOf(va);
   find("#address").value = address(va);
   find("#problem").textContent = "";
   const answer = d3.select("#answer");
   answer.selectAll("*").remove();
-  answer.append("p").text(`In “${region.name}”, the ${region.start >> 63n ? "high" : "low"} half.`);
+  const half = va >> 55n & 1n ? "high" : "low";
+  answer.append("p").text(`In “${region.name}”, ${region.kind === "hole" ? "between the halves" : `the ${half} half`}.`);
   const list = answer.append("ol");
   const root = list.append("li");
-  root.append("div").attr("class", "at").text(`${found.name} → table 0x${found.half.root}`);
-  root.append("div").attr("class", "why").text(`Bit 55 is ${va >> 55n & 1n}${found.half.asid ? `; ASID ${found.half.asid}` : ""}.`);
+  root.append("div").attr("class", "at").text(found.end === "outside" ? found.name : `${found.name} → table 0x${found.half.root}`);
+  root.append("div").attr("class", "why").text(`Bit 55 is ${va >> 55n & 1n}: the ${half} half, ${found.half.first} to ${found.half.last}` +
+                                               `${found.half.asid ? `, ASID ${found.half.asid}` : ""}.`);
   for (const step of found.steps) {
     const item = list.append("li"), shift = Number(shiftOf(step.level));
     const top = step.level === found.half.level ? found.half.bits - 1 : shift + 8;
@@ -73,7 +62,6 @@ function walkTo(va, follow = true) {
   }
   list.append("li").attr("class", "end").append("div").attr("class", "at").attr("id", "end").text(END_WORDS[found.end](found));
   strip.mark(va);
-  if (follow && !strip.visible(va, va + 1n)) strip.go(va & ~0x1fffffn, 0x200000n);
 }
 
 function wordsOf({word, raw}) {
@@ -95,7 +83,7 @@ function describeChanges() {
   const {before, after} = moments();
   const {entries, came, went} = tableChanges(new Space(model(), before), new Space(model(), after));
   const parts = [came.length && `${plural(came.length, "table")} more`, went.length && `${plural(went.length, "table")} fewer`,
-                 entries.length && `${plural(entries.length, "entry").replace("entrys", "entries")} rewritten in tables that stay`].filter(Boolean);
+                 entries.length && `${plural(entries.length, "entry", "entries")} rewritten in tables that stay`].filter(Boolean);
   const line = d3.select("#changes");
   line.selectAll("*").remove();
   line.append("b").text(after.command ? `${after.command}: ` : `${after.title}: `);
@@ -130,16 +118,9 @@ function drawAll() {
   find("#machine").textContent = `Meridian under layout ${model().layout}, ${moments()[chosen.side].title}: ${model().machine}.`;
   describeChanges();
   const here = space();
-  glance.draw(here, DATA.colours, marksFor(moments()));
+  glance.draw(here, matchMedia("(min-width: 1560px)").matches ? 1.3 : 1, DATA.colours, marksFor(moments()));
   strip.set(here);
-  walkTo(parseAddress(find("#address").value) ?? big(model().shown.va), false);
-}
-
-function drawLegend() {
-  const groups = d3.select("#legend").selectAll("div").data(DATA.legend).enter().append("div");
-  groups.append("b").text(({title}) => title);
-  groups.selectAll("span").data(({entries}) => Object.entries(entries)).enter().append("span")
-      .html(([colour]) => `<i style="background: var(--${colour})"></i>`).append("span").text(([, words]) => words);
+  drawWalk(chosen.va ?? big(model().shown.va));
 }
 
 function drawTools() {
@@ -151,7 +132,7 @@ function drawTools() {
   };
   const tools = [["+", "Zoom in", () => strip.scale(2)], ["−", "Zoom out", () => strip.scale(.5)],
     ["all", "All 2^64 bytes", () => strip.go(0n, SPACE_END)], ["low half", null, jump("low")], ["high half", null, jump("high")],
-    ["the walked page", null, () => strip.go(parseAddress(find("#address").value) & ~0xfffn, 4096n)]];
+    ["the walked page", null, () => strip.go((chosen.va ?? big(model().shown.va)) & ~0xfffn, 4096n)]];
   d3.select(".tools").selectAll("button").data(tools).enter().append("button").attr("type", "button")
       .attr("aria-label", ([, label]) => label).text(([text]) => text).on("click", ([, , act]) => act());
 }
@@ -171,9 +152,8 @@ find("form").addEventListener("submit", (event) => {
   if (va === null) find("#problem").textContent = "That is not an address: give up to 16 hexadecimal digits.";
   else walkTo(va);
 });
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
 new ResizeObserver(() => drawAll()).observe(find("main"));
 
-drawLegend();
+drawLegend(find("#legend"), DATA.legend);
 drawTools();
 choose("action", DATA.shown);

@@ -8,7 +8,6 @@ import palette
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 D3 = "/usr/share/nodejs/d3/dist/d3.min.js"  # Debian's node-d3; BSD 3-clause, its notice is the file's first line
-SCRIPTS = ("space.js", "glance.js", "strip.js", "page.js")
 SHOWN = "program"  # the action that a reader sees first
 
 
@@ -29,12 +28,20 @@ def colours(models):
     return {owner: palette.owner_colour(owner) for owner in sorted(owners)}
 
 
-def page(models):
-    data = {"models": models, "colours": colours(models), "shown": SHOWN,
-            "legend": [{"title": "Mapped", "entries": palette.RIGHTS}, {"title": "Frames", "entries": palette.OWNERS}]}
+def filled(template, scripts, data):
     parts = {"@PALETTE@": palette.variables(), "@CSS@": text_of("page.css"), "@D3@": text_of(D3),
-             "@JS@": "\n".join(text_of(script) for script in SCRIPTS), "@DATA@": embedded(data)}
-    html = text_of("page.html")
+             "@JS@": "\n".join(text_of(script) for script in scripts), "@DATA@": embedded(data)}
+    html = text_of(template)
     for name, text in parts.items():
         html = html.replace(name, text, 1)
     return html
+
+
+def page(models):
+    return filled("page.html", ("draw.js", "space.js", "glance.js", "strip.js", "page.js"), {
+        "models": models, "colours": colours(models), "shown": SHOWN,
+        "legend": [{"title": "Mapped", "entries": palette.RIGHTS}, {"title": "Frames", "entries": palette.OWNERS}]})
+
+
+def compare_page(data):
+    return filled("compare.html", ("draw.js", "compare.js"), data)

@@ -141,3 +141,9 @@ def record(layout, environment, walks=()):
             texts, moments, answers = Recorder(shell, stub).record(walks)
             machine = shell.boot_log.partition(".")[0].strip()
     return {"layout": layout, "machine": machine, "texts": texts, "moments": moments, "walks": answers}
+
+
+def ask(layout, environment, command):
+    """What a machine prints for one command."""
+    with Session({**environment, "LAYOUT": layout, "RUN": "", "GDB": ""}, PATIENCE) as shell:
+        return shell.run(command)

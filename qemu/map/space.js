@@ -18,7 +18,7 @@ function sizeText(size) {
   while (unit < 6 && size >> BigInt(10 * (unit + 1))) ++unit;
   const one = 1n << BigInt(10 * unit);
   const value = Number(size) / Number(one);
-  return (size % one ? "~" : "") + (size % one && value < 100 ? value.toFixed(1) : Math.round(value)) + "BKMGTPE"[unit];
+  return (size % one ? "~" : "") + Number(value.toPrecision(value < 100 ? 2 : 3)) + "BKMGTPE"[unit];
 }
 
 class Space {

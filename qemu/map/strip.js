@@ -116,8 +116,7 @@ class Strip {
 
   draw() {
     if (!this.space) return;
-    const parent = this.svg.node().parentNode;
-    this.width = parent.clientWidth - parseFloat(getComputedStyle(parent).paddingLeft) * 2;
+    this.width = innerWidthOf(this.svg.node().parentNode);
     this.left = 122;
     this.svg.attr("viewBox", `0 0 ${this.width} ${STRIP_HEIGHT}`).attr("height", STRIP_HEIGHT);
     this.svg.selectAll("*").remove();
@@ -126,7 +125,7 @@ class Strip {
     this.drawGrid();
     this.drawEntries();
     if (this.marked !== null && this.visible(this.marked, this.marked + 1n))
-      this.svg.append("line").attr("class", "marker").attr("x1", 0).attr("x2", this.width)
+      this.svg.append("line").attr("class", "marker").attr("x1", this.left).attr("x2", this.width)
           .attr("y1", this.y(this.marked)).attr("y2", this.y(this.marked));
     const {start, size} = this.window;
     const regions = this.space.regions.filter((region) => this.visible(region.start, region.end)).map((region) => region.title);
@@ -139,15 +138,34 @@ class Strip {
   }
 
   drawRegions() {
-    for (const region of this.space.regions) {
-      if (!this.visible(region.start, region.end)) continue;
+    let thin = [];
+    for (const region of this.space.regions.filter(({start, end}) => this.visible(start, end))) {
       const [top, height] = this.extent(region.start, region.end);
       this.svg.append("rect").attr("class", region.kind).style("fill", region.kind === "hole" ? "url(#strip-hatch)" : null)
           .attr("x", this.left).attr("width", this.width - this.left).attr("y", top).attr("height", height);
-      if (height < 18) continue;
-      const room = this.width - this.left - 20, words = fitted(`${region.title}, ${sizeText(region.end - region.start)}`, room * .42, 12);
-      this.svg.append("text").attr("class", "small end").attr("x", this.width - 10).attr("y", top + 14).text(words);
+      if (height < 40) {
+        thin.push(region);
+        continue;
+      }
+      this.drawLabel(`${region.title}, ${sizeText(region.end - region.start)}`, top + 20);
+      if (thin.length) this.drawLabel(this.thinText(thin), top + 42);
+      thin = [];
     }
+    if (thin.length) this.drawLabel(this.thinText(thin), STRIP_HEIGHT - 12);
+  }
+
+  /** Regions that are too thin for words of their own. */
+  thinText(regions) {
+    const size = regions[regions.length - 1].end - regions[0].start;
+    return `${regions.length > 2 ? plural(regions.length, "region") : regions.map(({title}) => title).join(", ")}: a line, ${sizeText(size)}`;
+  }
+
+  drawLabel(words, y) {
+    const text = this.svg.append("text").attr("class", "small end").attr("x", this.width - 14).attr("y", y)
+        .text(fitted(words, (this.width - this.left) * .4, 11.5, 400));
+    const box = text.node().getBBox();
+    this.svg.insert("rect", () => text.node()).attr("class", "plate").attr("rx", 4).attr("x", box.x - 6).attr("width", box.width + 12)
+        .attr("y", box.y - 2).attr("height", box.height + 4);
   }
 
   /** Lines at round addresses, not too many of them. */
@@ -178,19 +196,23 @@ class Strip {
 
   drawEntries() {
     const x = this.left + 1, width = Math.max(60, (this.width - this.left) * .56);
-    for (const {start, end, colour, thin, entry} of this.visibleEntries()) {
-      const [top, height] = this.extent(start, end);
-      this.svg.append("rect").attr("class", thin ? "leaf" : "leaf cell").attr("x", x).attr("width", width).attr("y", top).attr("height", height)
-          .style("fill", colour === "below" ? "var(--muted)" : `var(--${colour})`);
-      if (thin || height < 16) continue;
-      const output = hex(entry.raw & OUTPUT);
-      const text = entry.word.kind === "table" ? `L${entry.level}[${entry.index}] table ${output}`
-        : `L${entry.level}[${entry.index}] ${entry.word.what} ${output} ${entry.word.user ? entry.word.el0 : entry.word.el1}`;
-      const line = (words, dy, weight) => this.svg.append("text").style("fill", `var(--${colour === "below" ? "paper" : colour + "-ink"})`)
-          .attr("x", x + 10).attr("y", top + height / 2 + dy).text(fitted(words, width - 20, 13, weight)).style("font-weight", weight);
-      line(text, height > 60 ? -4 : 4.5, 600);
-      if (height > 60 && entry.word.text) line(entry.word.text, 15, 400);
+    for (const drawn of this.visibleEntries()) {
+      const [top, height] = this.extent(drawn.start, drawn.end);
+      this.svg.append("rect").attr("class", drawn.thin ? "leaf" : "leaf cell").attr("x", x).attr("width", width).attr("y", top)
+          .attr("height", height).style("fill", drawn.colour === "below" ? "var(--muted)" : `var(--${drawn.colour})`);
+      if (height < 16) continue;
+      const lines = height > 60 && !drawn.thin && drawn.entry.word.text ? [this.shortText(drawn), drawn.entry.word.text] : [this.shortText(drawn)];
+      const ink = `var(--${drawn.colour === "below" ? "paper" : drawn.colour + "-ink"})`;
+      lines.forEach((words, number) => this.svg.append("text").style("fill", ink).style("font-weight", number ? 400 : 600)
+          .attr("x", x + 10).attr("y", top + height / 2 + 4.5 + 19 * (number - (lines.length - 1) / 2))
+          .text(fitted(words, width - 20, 13, number ? 400 : 600)));
     }
+  }
+
+  shortText({start, end, thin, entry: {word, level, index, span, raw}}) {
+    const rights = word.kind === "leaf" ? (word.user ? word.el0 : word.el1) : "";
+    if (thin) return `${plural(Number((end - start) / span), word.what)} ${rights}`;
+    return `L${level}[${index}] ${word.what} ${hex(raw & OUTPUT)} ${rights}`;
   }
 
   /** What is under the pointer, in words. */

@@ -144,7 +144,7 @@ def draw_physical(drawing, physical):
             drawing.text(ZONES + 10, (top + bottom) / 2 + 4, "devices", "name")
             continue
         drawing.text(ZONES + 10, top + 12, f"{int(items[0]['first'], 16):x}", "mono muted")
-        drawing.text(ZONES + 10, (top + bottom) / 2 + 4, f"zone {zone}", "name")
+        drawing.text(ZONES + 10, (top + bottom) / 2 + 4, zone, "name")
         if zone == zones[-1]:
             drawing.text(ZONES + 10, bottom - 3, f"{int(items[-1]['last'], 16):x}", "mono muted")
 
@@ -192,6 +192,7 @@ def draw(model, moment_id):
     drawing.text(SPACE[0], TOP - 12, "Virtual addresses", "column")
     drawing.text(ROWS[0], TOP - 12, "What is mapped", "column")
     drawing.text(FRAMES[0], TOP - 12, "Physical memory", "column")
+    drawing.text(ZONES + 10, TOP - 12, "Zones", "column")
     draw_links(drawing, regions, segments)
     draw_ribbons(drawing, segments)
     draw_space(drawing, regions)
