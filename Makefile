@@ -35,7 +35,7 @@ include linker/kernel.mk
 include qemu/programs.mk
 include tests/tests.mk
 
-.PHONY: run tour compare debug bench
+.PHONY: run tour compare map map-picture debug bench
 run: kernel initramfs ## boot, run the tour, leave you in the shell; RUN="cmd; cmd" runs these and exits
 	@$(PYTHON) qemu/run.py
 
@@ -46,6 +46,12 @@ tour: kernel initramfs ## the tour without the shell; fails unless every stop pa
 compare: export RUN = compare
 compare: kernel initramfs ## arm64, x86-64 and i386 side by side: the table alone, without the boot log
 	@$(PYTHON) qemu/run.py | awk '/^compare: / { table = 1 } table; END { exit !table }'
+
+map: kernel initramfs ## the address spaces of live machines as pictures and pages, in build/map; LAYOUT=... first
+	@$(PYTHON) qemu/map/make_map.py pages $(BUILD)/map
+
+map-picture: kernel initramfs ## draw the picture that the README opens with again
+	@$(PYTHON) qemu/map/make_map.py picture qemu/map/address-space.svg
 
 debug: kernel initramfs ## the machine halted at reset, GDB attached in this terminal
 	@$(PYTHON) qemu/run.py --debug
@@ -58,10 +64,10 @@ bench: kernel initramfs ## count the instructions of each operation, and print t
 	@$(PYTHON) tests/bench.py
 
 .PHONY: test test-deep selftest unit coverage tlbsan
-test: setup ## every fast test; ends with `N passed, N failed, N skipped`
+test: setup-browser ## every fast test; ends with `N passed, N failed, N skipped`
 	+@$(PYTHON) tests/run.py
 
-test-deep: setup ## the long checks too: the whole boot matrix, coverage
+test-deep: setup-browser ## the long checks too: the whole boot matrix, coverage
 	+@$(PYTHON) tests/run.py --deep
 
 selftest: test-kernel test-initramfs ## the tests inside the kernel, as it prints them
@@ -76,9 +82,12 @@ tlbsan: kernel initramfs test-kernel test-initramfs $(BUILD)/tlbsan.so ## run ev
 coverage: $(BUILD)/coverage/unit_tests ## how much of mm/ the unit tests reach
 	@$(PYTHON) tests/coverage.py $(BUILD)/coverage
 
-.PHONY: setup help clean format
+.PHONY: setup setup-browser help clean format
 setup: ## install the tools that are missing; SETUP=no only prints the command
 	@SETUP=$(SETUP) sh qemu/setup.sh
+
+setup-browser: # what the tests need on top
+	@SETUP=$(SETUP) sh qemu/setup.sh browser
 
 format: setup ## lay out the C++ sources as .clang-format says
 	@find arch kernel mm tests -name '*.cc' -o -name '*.h' | xargs clang-format -i

@@ -12,6 +12,10 @@ RUN_PY = os.path.join(TOP, "qemu/run.py")
 PROMPT = "meridian> "
 
 
+class NoPrompt(Exception):
+    """The machine ended instead; the text is what it printed."""
+
+
 class Session:
     """A machine at the prompt. `patience` is in seconds: running into it means that the kernel hangs."""
 
@@ -24,7 +28,10 @@ class Session:
 
     def read_to_prompt(self):
         """What is printed before the next prompt."""
-        self.process.expect_exact(PROMPT)
+        try:
+            self.process.expect_exact(PROMPT)
+        except pexpect.EOF:
+            raise NoPrompt(self.process.before.replace("\r", "").strip()) from None
         return self.process.before.replace("\r", "")
 
     def type(self, keys):

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Sees to it that the tools are there that build, start and test Meridian.
 #
-#   sh qemu/setup.sh [EXTRA...]
+#   sh qemu/setup.sh [browser] [EXTRA...]
 #
 # Silent and quick when nothing is missing. Else it says what is missing and why it is needed, and
 # installs it with apt-get, as root or through sudo. SETUP=no in the environment: it only prints the
 # command to type, and fails. A system without Debian's packages gets the list of tools by name.
-# EXTRA names a tool that only one target needs (clang-format).
+# `browser` is what the tests of the pages need beyond that; EXTRA names a tool that only one target
+# needs (clang-format).
 set -eu
 
 PYTHON=${PYTHON:-/usr/bin/python3}
@@ -47,8 +48,20 @@ check_tools() {
     need libgtest-dev "GoogleTest, for the unit tests" library g++ libgtest.a
     need python3-pytest "runs the guest tests" module pytest
     need python3-pytest-xdist "runs them side by side" module xdist
-    need python3-pexpect "types into the kernel's shell for them" module pexpect
-    for extra; do need "$extra" "asked for" command_ "$extra"; done
+    need python3-pexpect "types into the kernel's shell for them, and for make map" module pexpect
+    need node-d3 "D3 (BSD licence): draws and zooms in the pages of make map" test -e /usr/share/nodejs/d3/dist/d3.min.js
+    for extra; do
+        case $extra in
+        browser) check_browser ;;
+        *) need "$extra" "asked for" command_ "$extra" ;;
+        esac
+    done
+}
+
+check_browser() {
+    need chromium "shows the pages to their tests, without a screen" command_ chromium
+    need chromium-driver "steers it" command_ chromedriver
+    need python3-selenium "speaks to that" module selenium
 }
 
 is_debian() {

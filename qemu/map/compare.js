@@ -1,37 +1,55 @@
 // SPDX-License-Identifier: MIT
-// Address spaces as bars on one ruler, and the other facts as lists.
+// Address spaces as bars, the halves on one ruler and each kernel half cut open, and the other facts as lists.
 "use strict";
 
 const DATA = JSON.parse(find("#data").textContent);
-const BAR = 34, LABEL = 24, ROW = BAR + LABEL + 16, AXIS = 34;
+const LABEL = 24, HALVES = 18, OPENING = 12, INSIDE = 34, GAP = 26, AXIS = 30;
+const ROW = LABEL + HALVES + OPENING + INSIDE + GAP;
 const LEAST = 12, MOST = 57;  // bits: a page, and the largest half there is
 // What a range is drawn in, and how it is named in the legend.
 const COLOURS = {user: ["low", "user half"], kernel: ["high", "kernel half"], "direct map": ["rw", "direct map"],
                  vmalloc: ["vmalloc", "vmalloc"], "frame table": ["ro", "frame table"], pkmap: ["cache", "pkmap"],
                  fixmap: ["dev", "fixmap"], image: ["ink", "image, as linked"]};
 
-const log2 = (value) => Math.log2(Number(value < 1n ? 1n : value));
+const big = (text) => BigInt("0x" + text);
+const rangeOf = (space, wanted) => space.ranges.find(({name}) => name === wanted);
 
-/** Where the two sides of the ruler are: [from, to] of low and of high addresses, with the hole between. */
+/** Low addresses from the left, high ones from the right, each by the logarithm of the distance to its end. */
 function rulerFor(width) {
-  const low = d3.scaleLinear().domain([LEAST, MOST]).range([0, width * .3]).clamp(true);
-  const high = d3.scaleLinear().domain([MOST, LEAST]).range([width * .36, width]).clamp(true);
-  return {low, high, left: width * .3, right: width * .36};
+  const scale = (from, to) => d3.scaleLinear().domain([LEAST, MOST]).range([from, to]).clamp(true);
+  return {low: scale(0, width * .46), high: scale(width, width * .54)};
 }
 
-/** A range as [x, width]. Of a space of 32 bits the upper half is taken as sign-extended. */
-function extentOf(ruler, {name, first, last}) {
-  const bits = BigInt(4 * first.length);
-  const [start, end] = [BigInt("0x" + first), BigInt("0x" + last)];
-  if (name === "user") return [0, ruler.low(log2(end + 1n))];
-  const top = 1n << bits;
-  const from = ruler.high(log2(top - start)), to = start === end ? from + 3 : ruler.high(log2(top - end - 1n));
-  return [from, Math.max(2, to - from)];
+function halfExtents(space, ruler) {
+  const user = rangeOf(space, "user"), kernel = rangeOf(space, "kernel");
+  const start = ruler.high(Math.log2(Number((1n << BigInt(4 * kernel.first.length)) - big(kernel.first))));
+  return [{range: user, x: 0, width: ruler.low(Math.log2(Number(big(user.last) + 1n)))},
+          {range: kernel, x: start, width: ruler.high(LEAST) - start}];
+}
+
+/** Where a range is in the kernel half, which has all of the width. */
+function insideExtents(space, width) {
+  const kernel = rangeOf(space, "kernel"), size = Number(big(kernel.last) - big(kernel.first) + 1n);
+  return space.ranges.filter(({name}) => !["user", "kernel", "hole"].includes(name)).map((range) => {
+    const x = Number(big(range.first) - big(kernel.first)) / size * width;
+    return {range, x, width: Math.max(2.5, Number(big(range.last) - big(range.first) + 1n) / size * width)};
+  });
 }
 
 function tipFor(space, range) {
-  const name = COLOURS[range.name][1];
-  return {title: `${space.name}: ${name}`, lines: [range.size ? `${range.first}–${range.last}` : range.first, range.size]};
+  return {title: `${space.name}: ${COLOURS[range.name][1]}`, lines: [range.size ? `${range.first}–${range.last}` : range.first, range.size]};
+}
+
+/** Bars that say what they are. */
+function drawBars(rows, top, height, extents) {
+  const bars = rows.append("g").attr("transform", `translate(0 ${top})`).selectAll("g")
+      .data((space) => extents(space).map((extent) => ({space, ...extent}))).enter().append("g")
+      .attr("class", "item").attr("tabindex", 0).attr("role", "img")
+      .attr("aria-label", ({space, range}) => Object.values(tipFor(space, range)).flat().join(", "))
+      .on("mouseenter mousemove focus", ({space, range}) => showTip(tipFor(space, range), d3.event)).on("mouseleave blur", hideTip);
+  bars.append("rect").attr("class", "frame").attr("x", ({x}) => x).attr("width", ({width}) => width).attr("height", height)
+      .style("fill", ({range}) => `var(--${COLOURS[range.name][0]})`);
+  return bars;
 }
 
 function drawSpaces() {
@@ -41,25 +59,25 @@ function drawSpaces() {
   const svg = d3.select(parent).append("svg").attr("viewBox", `0 0 ${width} ${height}`).attr("height", height)
       .attr("role", "group").attr("aria-label", "Address spaces on one ruler");
   addHatch(svg, "hatch");
-  drawRuler(svg, ruler, width, height);
+  drawRuler(svg, ruler, width);
   const rows = svg.selectAll("g.space").data(DATA.spaces).enter().append("g").attr("class", "space")
-      .attr("transform", (_, number) => `translate(0 ${number * ROW})`);
+      .attr("transform", (_, number) => `translate(0 ${AXIS + number * ROW})`);
   rows.append("text").attr("class", "name").attr("y", 15).text(({name}) => name);
-  rows.append("text").attr("class", "small").attr("y", 15).attr("x", 124)
-      .text(({text, name}) => fitted(text + (name === DATA.running ? "; ran when this was made" : ""), width - 124, 11.5, 400));
-  const bars = rows.append("g").attr("transform", `translate(0 ${LABEL})`);
-  bars.append("rect").attr("class", "hole").attr("width", width).attr("height", BAR);
-  const ranges = bars.selectAll("g").data((space) => space.ranges.filter(({name}) => name !== "hole").map((range) => ({space, range})))
-      .enter().append("g").attr("class", "item").attr("tabindex", 0).attr("role", "img")
-      .attr("aria-label", ({space, range}) => Object.values(tipFor(space, range)).flat().join(", "))
-      .on("mouseenter mousemove focus", ({space, range}) => showTip(tipFor(space, range), d3.event)).on("mouseleave blur", hideTip);
-  ranges.append("rect").attr("class", "frame").attr("x", ({range}) => extentOf(ruler, range)[0])
-      .attr("width", ({range}) => extentOf(ruler, range)[1]).attr("height", BAR)
-      .style("fill", ({range}) => `var(--${COLOURS[range.name][0]})`);
-  ranges.append("text").attr("y", BAR / 2 + 4.5).attr("x", ({range}) => extentOf(ruler, range)[0] + 6)
-      .style("fill", ({range}) => ["user", "kernel"].includes(range.name) ? "var(--ink)" : `var(--${COLOURS[range.name][0]}-ink)`)
-      .text(({range}) => range.name === "kernel" ? "" : fullOrNothing([`${range.name} ${range.size}`, range.name], extentOf(ruler, range)[1] - 10));
-  bars.append("rect").attr("class", "edge").attr("width", width).attr("height", BAR).attr("rx", 3);
+  rows.append("text").attr("class", "small").attr("y", 15).attr("x", 130)
+      .text(({text, name}) => fitted(text + (name === DATA.running ? "; ran when this was made" : ""), width - 130, 11.5, 400));
+  rows.append("rect").attr("class", (space) => rangeOf(space, "hole") ? "hole" : "idle").attr("y", LABEL).attr("width", width).attr("height", HALVES);
+  drawBars(rows, LABEL, HALVES, (space) => halfExtents(space, ruler));
+  rows.append("rect").attr("class", "edge").attr("y", LABEL).attr("width", width).attr("height", HALVES);
+  const top = LABEL + HALVES, bottom = top + OPENING;
+  rows.append("path").attr("class", "kernel").attr("d", (space) => `M${halfExtents(space, ruler)[1].x} ${top}H${width}V${bottom}H0Z`);
+  rows.append("rect").attr("class", "kernel").attr("y", bottom).attr("width", width).attr("height", INSIDE);
+  const inside = drawBars(rows, bottom, INSIDE, (space) => insideExtents(space, width));
+  inside.append("text").attr("y", INSIDE / 2 + 4.5).attr("x", ({x}) => x + 9)
+      .style("fill", ({range}) => `var(--${COLOURS[range.name][0]}-ink)`)
+      .text(({range, width}) => fullOrNothing([`${range.name}, ${range.size}`, range.name], width - 14));
+  rows.filter((space) => insideExtents(space, width).length === 0).append("text").attr("x", 9).attr("y", bottom + INSIDE / 2 + 4.5)
+      .text((space) => `a kernel half of its own, ${rangeOf(space, "kernel").size}`);
+  rows.append("rect").attr("class", "edge").attr("y", bottom).attr("width", width).attr("height", INSIDE);
 }
 
 /** The first of the texts that fits whole, or none. */
@@ -67,14 +85,10 @@ function fullOrNothing(texts, width) {
   return texts.find((text) => fitted(text, width, 13, 400) === text) ?? "";
 }
 
-function drawRuler(svg, ruler, width, height) {
-  const names = {12: "4K", 20: "1M", 30: "1G", 40: "1T", 50: "1P"};
-  const step = width < 700 ? 2 : 1;
-  const ticks = Object.entries(names).filter((_, number) => number % step === 0);
-  const places = [...ticks.map(([bits, name]) => [ruler.low(bits), name]), ...ticks.map(([bits, name]) => [ruler.high(bits), "−" + name])];
-  const groups = svg.append("g").selectAll("g").data(places).enter().append("g").attr("transform", ([x]) => `translate(${x} 0)`);
-  groups.append("line").attr("class", "grid").attr("y1", LABEL).attr("y2", height - AXIS + 4);
-  groups.append("text").attr("class", "address").attr("y", height - 12)
+function drawRuler(svg, ruler, width) {
+  const names = Object.entries({12: "4K", 30: "1G", 39: "512G", 48: "256T"}).filter((_, number) => width >= 600 || number !== 2);
+  const places = [...names.map(([bits, name]) => [ruler.low(bits), name]), ...names.map(([bits, name]) => [ruler.high(bits), "−" + name])];
+  svg.append("g").selectAll("text").data(places).enter().append("text").attr("class", "address").attr("y", 14).attr("x", ([x]) => x)
       .attr("text-anchor", ([x]) => x < 12 ? "start" : x > width - 12 ? "end" : "middle").text(([, name]) => name);
 }
 

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Draws the address space of a running machine: `make map` calls it (README.md).
+"""Draws the address space of running machines: `make map` and `make map-picture` call it (README.md).
 
-  make_map.py FOLDER          records the machine under each layout, the chosen LAYOUT first; writes map.html, a
+  make_map.py pages FOLDER    records a machine under each layout, the chosen LAYOUT first; writes map.html, a
                               map-LAYOUT.svg for each, and compare.html
+  make_map.py picture FILE    the picture that the project's README opens with: one machine, whatever a person has chosen
 """
 
 import os
@@ -18,19 +19,34 @@ import model  # noqa: E402
 import page  # noqa: E402
 import record  # noqa: E402
 import svg  # noqa: E402
+from session import NoPrompt  # noqa: E402
 
 LAYOUTS = ("arm64", "arm64-39", "x86-64", "i386")
-MACHINE = {"MEM": "2G"}  # so that i386 has HIGHMEM, and 64-bit layouts a block of 1 GiB
-
-
-def chosen():
-    """The machine's variables that a person has set, over our own."""
-    return {**os.environ, **MACHINE, **{name: os.environ[name] for name in MACHINE if os.environ.get(name)}}
+RAM = "2G"  # unless a person chose: so that i386 has HIGHMEM, and the 64-bit layouts a block of 1 GiB
+# What a person may have chosen does not count for the README's picture.
+VARIABLES = "APPEND CPU CPUS DTB EL GIC ICOUNT INITRD KERNEL MEM POISON QEMU_ARGS".split()
+MACHINE = {"MEM": RAM, "ICOUNT": "1"}
 
 
 def models(layouts, environment):
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda layout: model.build(record.record(layout, environment)), layouts))
+
+
+def picture():
+    """The README's picture. With ICOUNT=1 and fixed variables the same kernel gives the same one."""
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES} | MACHINE
+    return svg.draw(*models(LAYOUTS[:1], environment), page.SHOWN)
+
+
+def pages():
+    """{file name: text} of all that `make map` makes."""
+    environment = {**os.environ, "MEM": os.environ.get("MEM") or RAM}
+    first = os.environ.get("LAYOUT") or LAYOUTS[0]
+    made = models((first, *(layout for layout in LAYOUTS if layout != first)), environment)
+    compared = compare.data(record.ask(first, environment, "compare"))
+    return {"map.html": page.page(made), "compare.html": page.compare_page(compared),
+            **{f"map-{each['layout']}.svg": svg.draw(each, page.SHOWN) for each in made}}
 
 
 def write(path, text):
@@ -39,17 +55,16 @@ def write(path, text):
     print(path)
 
 
-def main(folder):
-    first = os.environ.get("LAYOUT") or LAYOUTS[0]
-    layouts = (first, *(layout for layout in LAYOUTS if layout != first))
-    made = models(layouts, chosen())
-    os.makedirs(folder, exist_ok=True)
-    for each in made:
-        write(os.path.join(folder, f"map-{each['layout']}.svg"), svg.draw(each, page.SHOWN))
-    write(os.path.join(folder, "map.html"), page.page(made))
-    said = record.ask(first, chosen(), "compare")
-    write(os.path.join(folder, "compare.html"), page.compare_page(compare.data(said)))
+def main(what, where):
+    if what == "picture":
+        return write(where, picture())
+    os.makedirs(where, exist_ok=True)
+    for name, text in pages().items():
+        write(os.path.join(where, name), text)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    try:
+        main(*sys.argv[1:])
+    except (NoPrompt, record.UnknownLayout) as problem:
+        sys.exit(f"make_map.py: {problem}")

@@ -9,6 +9,7 @@ COLOURS = {
     "paper": ("#f6f7f9", "#12151a"),
     "panel": ("#ffffff", "#1b2028"),
     "ink": ("#1c2026", "#e7eaee"),
+    "ink-ink": ("#ffffff", "#12151a"),
     "muted": ("#59626e", "#9ba6b4"),
     "line": ("#cfd5dc", "#39424e"),
     "accent": ("#0b5cad", "#7dbdf5"),

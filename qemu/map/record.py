@@ -27,6 +27,10 @@ EACH = ("frames", "zoneinfo", "vmallocinfo")
 BUILD = os.path.join(TOP, os.environ.get("BUILD") or "build")
 
 
+class UnknownLayout(Exception):
+    """The kernel took another layout than it was told to."""
+
+
 class Action(NamedTuple):
     """What is done to the machine, and looked at before and after. `command` may name {last_frame}, the number of RAM's
     last frame. With `stops_in`, a program and a function of it, the look is taken while the program stands there."""
@@ -85,7 +89,7 @@ class Recorder:
         ram = re.findall(r"^[0-9a-f]+-([0-9a-f]+) : System RAM", texts["iomem"], re.MULTILINE)
         self._last_frame = int(ram[-1], 16) // PAGE
         moments = [self._look(AT_PROMPT)] + [self._act(action) for action in ACTIONS]
-        answers = {address: self._shell.run(f"walk {address:#x}") for address in walks}
+        answers = {address: self._shell.run(f"walk {address:#x}") for address in walks(texts, moments)}
         return texts, moments, answers
 
     def _act(self, action):
@@ -130,9 +134,9 @@ class Recorder:
                 "tables": {"low": tables(self._stub, low, low.root), "high": tables(self._stub, high, high.root)}}
 
 
-def record(layout, environment, walks=()):
-    """Starts a machine with run.py's variables in `environment`, and gives its recording. `walks` are addresses that the
-    kernel itself is asked to walk in the end: the tests compare what it says with what is drawn."""
+def record(layout, environment, walks=lambda texts, moments: ()):
+    """Starts a machine with run.py's variables in `environment`, and gives its recording. `walks` chooses addresses that
+    the kernel itself is asked to walk in the end: the tests compare what it says with what is drawn."""
     with tempfile.TemporaryDirectory() as folder:
         socket = os.path.join(folder, "stub")
         own = {"LAYOUT": layout, "RUN": "", "GDB": "", "QEMU_ARGS": f"-gdb unix:{socket},server=on,wait=off"}
@@ -140,6 +144,9 @@ def record(layout, environment, walks=()):
             stub.go_on()
             texts, moments, answers = Recorder(shell, stub).record(walks)
             machine = shell.boot_log.partition(".")[0].strip()
+    name = re.search(r"^layout (\S+):", texts["layout"], re.MULTILINE)[1]
+    if name != layout:
+        raise UnknownLayout(f"the kernel knows no layout {layout}")
     return {"layout": layout, "machine": machine, "texts": texts, "moments": moments, "walks": answers}
 
 

@@ -14,11 +14,10 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(TOP, "qemu"))
-import session  # noqa: E402, from qemu/
-from session import PROMPT, RUN_PY  # noqa: E402, F401
+import session
+from session import PROMPT, RUN_PY  # noqa: F401  (for the tests)
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD") or "build")
 IMAGE = os.path.join(BUILD, "kernel/Image")
 TEST_IMAGE = os.path.join(BUILD, "test/Image")
