@@ -20,7 +20,7 @@ class Session:
     """A machine at the prompt. `patience` is in seconds: running into it means that the kernel hangs."""
 
     def __init__(self, environment, patience):
-        self.process = pexpect.spawn(sys.executable, [RUN_PY], env={"TOUR": "no", **environment}, cwd=TOP,
+        self.process = pexpect.spawn(sys.executable, [RUN_PY], env=environment, cwd=TOP,
                                      timeout=patience, encoding="utf-8", codec_errors="replace", echo=False,
                                      dimensions=(50, 200))
         self.process.delaybeforesend = None

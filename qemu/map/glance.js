@@ -183,7 +183,7 @@ class Glance {
                 ({stripe}, pair) => pair.y < stripe.y + stripe.height - 1 && stripe.y < pair.y + pair.height - 1);
     groups.append("rect").attr("class", "frame").attr("x", left).attr("width", right - left)
         .attr("y", ({stripe}) => stripe.y).attr("height", ({stripe}) => stripe.height).style("fill", ({colour}) => `var(--${colour})`);
-    groups.append("text").attr("x", left + 8).attr("y", ({stripe}) => stripe.y + stripe.height / 2 + 4.5)
+    groups.filter(({stripe}) => stripe.height >= 13).append("text").attr("x", left + 8).attr("y", ({stripe}) => stripe.y + stripe.height / 2 + 4.5)
         .style("fill", ({colour}) => `var(--${colour}-ink)`)
         .text(({stripe}) => fitted(stripe.owner, right - left - 12, wide ? 13 : 11, 400));
     this.plot.selectAll("rect.whole").data(items).enter().append("rect").attr("class", "edge").attr("rx", 2)
@@ -199,6 +199,7 @@ class Glance {
     const groups = this.plot.selectAll("g.zone").data(zones).enter().append("g");
     groups.append("path").attr("class", "bracket").attr("d", ({top, bottom}) => `M${x} ${top + 2}h5V${bottom - 2}h-5`);
     groups.append("text").attr("class", "name").attr("x", x + 13).attr("y", ({top, bottom}) => (top + bottom) / 2 + 4.5).text(({name}) => name);
-    groups.append("text").attr("class", "address").attr("x", x + 13).attr("y", ({top}) => top + 11).text(({first}) => first);
+    groups.filter(({top, bottom}) => bottom - top > 56).append("text").attr("class", "address").attr("x", x + 13)
+        .attr("y", ({top}) => top + 12).text(({first}) => first);
   }
 }

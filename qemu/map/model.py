@@ -18,6 +18,7 @@ from walk import Half, Unreadable, walk
 PAGE = 4096
 HEIGHT = 720
 SMALL = 4 << 20  # pieces of physical memory below this are drawn together with their neighbours
+MOST_ROWS = 22  # of what is mapped: if there are more, neighbours of one name become one
 FREE = "free"
 
 
@@ -26,10 +27,10 @@ def hex16(address):
 
 
 def size_text(size):
-    """A size as people say it: exact if it is a whole number of some unit, else rounded."""
-    unit = min(int(math.log2(size)) // 10, 6)
+    """A size in the largest unit that it has at least one of; "~" before it if it is rounded."""
+    unit = min((size.bit_length() - 1) // 10, 6)
     value = size / (1 << 10 * unit)
-    return f"{'' if value == int(value) else '~'}{value:.3g}{'BKMGTPE'[unit]}" if value < 1000 else f"{value:.0f}{'BKMGTPE'[unit]}"
+    return f"{'' if value.is_integer() else '~'}{value:.{0 if value >= 100 else 3}{'f' if value >= 100 else 'g'}}{'BKMGTPE'[unit]}"
 
 
 def place(heights, gap=0):
@@ -244,6 +245,17 @@ def joined(ranges):
     return result
 
 
+class SegmentKey(NamedTuple):
+    """What all pages of a row have in common."""
+
+    region: int
+    area: Area
+    name: str
+    rights: str
+    el1: str
+    el0: str
+
+
 class Segments:
     """What is mapped, as rows: runs of one region (or area) and with the same rights that follow each other. A
     program's memory has gaps where it has not touched a page yet: they do not make a new row."""
@@ -257,7 +269,7 @@ class Segments:
                               if region.first <= run.start <= region.last)
         area = self._names.area(run.start)
         name = self._names.name(region, run.start, run.physical, words["rights"])
-        key = (number, area, name, words["rights"], words["el1"], words["el0"])
+        key = SegmentKey(number, area, name, words["rights"], words["el1"], words["el0"])
         newest = self._all[-1] if self._all else None
         if newest and newest["key"] == key and (area or region.kind == "user" or newest["last"] + 1 == run.start):
             newest["runs"].append(run)
@@ -269,9 +281,22 @@ class Segments:
         """The rows; `physical` are the items that their frames are in."""
         if not self._all:
             return []
+        if len(self._all) > MOST_ROWS:
+            self._join_namesakes()
         heights = [24 + magnitude(segment["last"] - segment["first"] + 1, 1 << 20) for segment in self._all]
         return [self._row(segment, physical) | {"y": y, "height": height}
                 for segment, (y, height) in zip(self._all, place(heights, 4))]
+
+    def _join_namesakes(self):
+        joined_rows = []
+        for segment in self._all:
+            newest = joined_rows[-1] if joined_rows else None
+            if newest and newest["key"]._replace(area=None) == segment["key"]._replace(area=None):
+                newest["runs"] += segment["runs"]
+                newest["last"] = segment["last"]
+            else:
+                joined_rows.append(segment)
+        self._all = joined_rows
 
     @staticmethod
     def _row(segment, physical):
@@ -342,9 +367,9 @@ def merged(pieces):
     return result
 
 
-def groups(pieces, alone):
-    """Lists of pieces that are drawn as one: what is in use, with the small gaps between, of one zone. `alone` are the
-    owners whose memory stands by itself."""
+def groups(pieces, alone, small_size):
+    """Lists of pieces that are drawn as one: what is in use, with the gaps below `small_size` between, of one zone. `alone`
+    are the owners whose memory stands by itself."""
     result, group = [], []
 
     def close():
@@ -357,7 +382,7 @@ def groups(pieces, alone):
         group.clear()
 
     for piece in pieces:
-        small = piece.size < SMALL and piece.owner not in alone
+        small = piece.size < small_size and piece.owner not in alone
         if group and not (small and group[0].zone == piece.zone):
             close()
         if small and (group or piece.owner != FREE):
@@ -399,13 +424,27 @@ def item_data(item, y, height):
             "pieces": [[f"{piece.first:x}", f"{piece.last:x}", piece.owner] for piece in item]}
 
 
+def natural_height(item):
+    owners = len({piece.owner for piece in item} - {FREE}) or 1
+    return 6 + 4 * magnitude(item[-1].last - item[0].first + 1, 4 << 20) + 16 * owners
+
+
+def all_items(devices, pieces, alone):
+    """Items and their heights: joined more boldly the more scattered memory is, until they fit the drawing."""
+    small_size = SMALL
+    while True:
+        items = sorted(devices + joined_free(groups(pieces, alone, small_size)))
+        heights = [natural_height(item) for item in items]
+        if sum(heights) <= HEIGHT or small_size > pieces[-1].last:
+            return items, heights
+        small_size *= 4
+
+
 def physical_data(pieces, resources):
     """Devices first, whose addresses are lower; then all of RAM."""
     alone = {resource.name for resource in resources} | {"reserved"}
-    items = [[Piece(r.first, r.last, r.name, "device")] for r in resources if not r.depth and r.name != "System RAM"]
-    items = sorted(items + joined_free(groups(merged(pieces), alone)))
-    heights = [18 + 4 * magnitude(item[-1].last - item[0].first + 1, 4 << 20) +
-               14 * (len({piece.owner for piece in item} - {FREE}) or 1) for item in items]
+    devices = [[Piece(r.first, r.last, r.name, "device")] for r in resources if not r.depth and r.name != "System RAM"]
+    items, heights = all_items(devices, merged(pieces), alone)
     return [item_data(item, y, height) for item, (y, height) in zip(items, place(heights, 2))]
 
 
@@ -446,6 +485,7 @@ class Builder:
         self._regions = regions_of(recording["texts"]["layout"])
         self._resources = resources_of(recording["texts"]["iomem"])
         self._words = Words()
+        self._users = {}  # frames that programs and their tables are in, since the shell could last be asked
         self._tables = Tables(self._words)
 
     def build(self):
@@ -478,15 +518,17 @@ class Builder:
         halves = {"low": Half.of("low", registers["TCR_EL1"], registers["TTBR0_EL1"]),
                   "high": Half.of("high", registers["TCR_EL1"], registers["TTBR1_EL1"])}
         names = Names(areas_of(moment["vmallocinfo"]), self._resources, moment.get("program"))
-        segments, users = Segments(self._regions, names), {}
+        segments = Segments(self._regions, names)
+        if "program" not in moment:
+            self._users = {}
         for name, half in halves.items():
             for run in dump.runs(half, Memory(moment["tables"][name])):
                 segments.add(run, self._words.all[self._words.number(run.entry, run.limits, types)])
                 if name == "low":
-                    users |= {run.physical + at: "user" for at in range(0, run.size, PAGE)}
-        if users:
-            users |= {address: "table" for address in moment["tables"]["low"]}
-        pieces = list(named(overlaid(pieces_of(moment["frames"]), users), self._resources))
+                    self._users |= {run.physical + at: "user" for at in range(0, run.size, PAGE)}
+        if "program" in moment:
+            self._users |= {address: "table" for address in moment["tables"]["low"]}
+        pieces = list(named(overlaid(pieces_of(moment["frames"]), self._users), self._resources))
         physical = physical_data(pieces, self._resources)
         tables = {name: self._tables.numbers(moment["tables"][name], half, types) for name, half in halves.items()}
         return {**{key: moment[key] for key in ("id", "action", "title", "command", "said")},

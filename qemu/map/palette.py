@@ -25,12 +25,12 @@ COLOURS = {
     "dev": ("#c66a9c", "#e095bf"), "dev-ink": ("#1f0714", "#1f0714"),
     # owners
     "free": ("#ffffff", "#1b2028"), "free-ink": ("#59626e", "#9ba6b4"),
-    "fixed": ("#8b939e", "#6d7784"), "fixed-ink": ("#0d1014", "#0b0d10"),
-    "table": ("#117733", "#4fb873"), "table-ink": ("#ffffff", "#04140a"),
+    "fixed": ("#9499a6", "#79838f"), "fixed-ink": ("#0d1014", "#0b0d10"),
+    "table": ("#117733", "#6d9e6d"), "table-ink": ("#ffffff", "#04140a"),
     "slab": ("#ddcc77", "#ddcc77"), "slab-ink": ("#262106", "#262106"),
     "vmalloc": ("#332288", "#a79cf0"), "vmalloc-ink": ("#ffffff", "#0d0830"),
-    "user": ("#882255", "#e27aad"), "user-ink": ("#ffffff", "#24071a"),
-    "cache": ("#44aa99", "#5cc4b2"), "cache-ink": ("#04201b", "#04201b"),
+    "user": ("#882255", "#da80b6"), "user-ink": ("#ffffff", "#24071a"),
+    "cache": ("#3da674", "#3fd39a"), "cache-ink": ("#04201b", "#04201b"),
 }
 
 RIGHTS = {"rx": "executable", "ro": "read-only", "rw": "writable", "dev": "device"}

@@ -21,6 +21,7 @@ from walk import Half
 PATIENCE = 60  # seconds, after which the kernel hangs
 PAGE = 4096
 REGISTERS = ("TCR_EL1", "MAIR_EL1", "TTBR0_EL1", "TTBR1_EL1")
+AT_PROMPT_AT_ONCE = {"RUN": "", "GDB": "", "TOUR": "no"}  # whatever a person has chosen for `make run`
 # What the shell is asked once, and at each moment.
 ONCE = ("layout", "iomem")
 EACH = ("frames", "zoneinfo", "vmallocinfo")
@@ -33,12 +34,13 @@ class UnknownLayout(Exception):
 
 class Action(NamedTuple):
     """What is done to the machine, and looked at before and after. `command` may name {last_frame}, the number of RAM's
-    last frame. With `stops_in`, a program and a function of it, the look is taken while the program stands there."""
+    last frame. With `stops_in`, a program and a function of it, the look is taken while the program stands there; the
+    next action goes on from there: to another function, or to the prompt."""
 
     id: str
     name: str  # of the action
     title: str  # of the moment after it
-    command: str
+    command: str = None
     stops_in: tuple = None
 
 
@@ -46,7 +48,11 @@ ACTIONS = (
     Action("vmalloc", "vmalloc", "after vmalloc", "alloc vmalloc 20K"),
     Action("kmap", "kmap", "after kmap", "kmap {last_frame:#x}"),
     Action("program", "run", "while hello runs", "run hello", ("hello", "_exit")),
-    Action("ended", "exit", "after hello has ended", None),
+    Action("ended", "exit", "after hello has ended"),
+    Action("forks", "run again", "before forks forks", "run forks", ("forks", "before_fork")),
+    Action("fork", "fork", "in the parent, after the fork", None, ("forks", "after_fork")),
+    Action("copy", "copy on write", "in the child, which has written to a page", None, ("forks", "child_has_written")),
+    Action("reaped", "exit again", "after forks has ended"),
 )
 AT_PROMPT = Action("prompt", "boot", "at the prompt", None)
 
@@ -82,48 +88,67 @@ class Recorder:
     def __init__(self, shell, stub):
         self._shell, self._stub = shell, stub
         self._last_frame = None
-        self._said = {}
+        self._texts = {}  # what the shell said when it could last be asked
+        self._inside = []  # the moments since a program has been started
+        self._place = None  # where it stands
 
     def record(self, walks):
         texts = {command: self._shell.run(command) for command in ONCE}
         ram = re.findall(r"^[0-9a-f]+-([0-9a-f]+) : System RAM", texts["iomem"], re.MULTILINE)
         self._last_frame = int(ram[-1], 16) // PAGE
-        moments = [self._look(AT_PROMPT)] + [self._act(action) for action in ACTIONS]
+        moments = [self._at_prompt(AT_PROMPT, None, "")] + [self._act(action) for action in ACTIONS]
         answers = {address: self._shell.run(f"walk {address:#x}") for address in walks(texts, moments)}
         return texts, moments, answers
 
     def _act(self, action):
         command = action.command and action.command.format(last_frame=self._last_frame)
         if action.stops_in:
-            return self._look_inside(action, command)
-        return self._look(action, command, self._shell.run(command) if command else "")
+            return self._in_program(action, command)
+        self._to_prompt()
+        return self._at_prompt(action, command, self._shell.run(command) if command else "")
 
-    def _look(self, action, command=None, said=""):
-        self._said = {name: self._shell.run(name) for name in EACH}
+    def _at_prompt(self, action, command, said):
+        self._texts = {name: self._shell.run(name) for name in EACH}
         self._stub.stop()
         machine = self._machine()
         self._stub.go_on()
         return self._moment(action, command, said, machine)
 
-    def _look_inside(self, action, command):
+    def _in_program(self, action, command):
         """While a program runs, the shell can say nothing: of the kernel's texts the last ones stay."""
         name, function = action.stops_in
-        place = address_of(path_of(name), function)
-        self._stub.stop()
-        self._stub.set_breakpoint(place)
+        if command:
+            self._to_prompt()
+            self._stub.stop()
+        self._leave()
+        self._place = address_of(path_of(name), function)
+        self._stub.set_breakpoint(self._place)
         self._stub.go_on()
-        self._shell.type(command + "\r")
+        if command:
+            self._shell.type(command + "\r")
         self._stub.wait_for_stop()
         segments = [(part.address, part.address + part.memory_size) for part in Elf(path_of(name)).segments]
         program = {"name": name, "segments": segments, "stack": self._stub.stack_pointer()}
-        machine = {**self._machine(), "program": program}
-        self._stub.clear_breakpoint(place)
+        self._inside.append(self._moment(action, command, "", {**self._machine(), "program": program}))
+        return self._inside[-1]
+
+    def _leave(self):
+        if self._place is not None:
+            self._stub.clear_breakpoint(self._place)
+        self._place = None
+
+    def _to_prompt(self):
+        """Lets a program end; all that it printed goes to the moment that began it."""
+        if self._place is None:
+            return
+        self._leave()
         self._stub.go_on()
-        return self._moment(action, command, self._shell.read_to_prompt().partition("\n")[2], machine)
+        self._inside[0]["said"] = self._shell.read_to_prompt().partition("\n")[2].strip()
+        self._inside = []
 
     def _moment(self, action, command, said, machine):
         return {"id": action.id, "action": action.name, "title": action.title, "command": command, "said": said.strip(),
-                **self._said, **machine}
+                **self._texts, **machine}
 
     def _machine(self):
         """Registers and tables of the machine, which stands still."""
@@ -139,7 +164,7 @@ def record(layout, environment, walks=lambda texts, moments: ()):
     the kernel itself is asked to walk in the end: the tests compare what it says with what is drawn."""
     with tempfile.TemporaryDirectory() as folder:
         socket = os.path.join(folder, "stub")
-        own = {"LAYOUT": layout, "RUN": "", "GDB": "", "QEMU_ARGS": f"-gdb unix:{socket},server=on,wait=off"}
+        own = {**AT_PROMPT_AT_ONCE, "LAYOUT": layout, "QEMU_ARGS": f"-gdb unix:{socket},server=on,wait=off"}
         with Session({**environment, **own}, PATIENCE) as shell, Stub(socket, PATIENCE) as stub:
             stub.go_on()
             texts, moments, answers = Recorder(shell, stub).record(walks)
@@ -152,5 +177,5 @@ def record(layout, environment, walks=lambda texts, moments: ()):
 
 def ask(layout, environment, command):
     """What a machine prints for one command."""
-    with Session({**environment, "LAYOUT": layout, "RUN": "", "GDB": ""}, PATIENCE) as shell:
+    with Session({**environment, **AT_PROMPT_AT_ONCE, "LAYOUT": layout}, PATIENCE) as shell:
         return shell.run(command)

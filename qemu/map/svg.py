@@ -133,7 +133,8 @@ def draw_physical(drawing, physical):
             colour = owner_colour(stripe["owner"])
             y, height = TOP + stripe["y"], stripe["height"]
             drawing.box(left, y, right - left, height, colour)
-            drawing.text(left + 10, y + height / 2 + 4.5, stripe["owner"], f"{colour}-ink")
+            if height >= 13:
+                drawing.text(left + 10, y + height / 2 + 4.5, stripe["owner"], f"{colour}-ink")
         drawing.box(left, TOP + item["y"], right - left, item["height"], "edge", 2)
     zones = list(dict.fromkeys(item["zone"] for item in physical))
     for zone in zones:
@@ -143,7 +144,8 @@ def draw_physical(drawing, physical):
         if zone == "device":
             drawing.text(ZONES + 10, (top + bottom) / 2 + 4, "devices", "name")
             continue
-        drawing.text(ZONES + 10, top + 12, f"{int(items[0]['first'], 16):x}", "mono muted")
+        if bottom - top > 56:
+            drawing.text(ZONES + 10, top + 12, f"{int(items[0]['first'], 16):x}", "mono muted")
         drawing.text(ZONES + 10, (top + bottom) / 2 + 4, zone, "name")
         if zone == zones[-1]:
             drawing.text(ZONES + 10, bottom - 3, f"{int(items[-1]['last'], 16):x}", "mono muted")
