@@ -4,7 +4,7 @@
 import struct
 from typing import NamedTuple
 
-PT_LOAD, ET_EXEC = 1, 2
+PT_LOAD, PF_W, ET_EXEC = 1, 2, 2
 
 
 class Segment(NamedTuple):
@@ -12,6 +12,7 @@ class Segment(NamedTuple):
     offset: int
     file_size: int
     memory_size: int
+    writable: bool
 
 
 class Elf:
@@ -28,9 +29,9 @@ class Elf:
         size, count = struct.unpack_from("<HH", self._bytes, 54)
         self.segments = []
         for at in range(headers, headers + size * count, size):
-            kind, _, offset, address, _, in_file, in_memory, _ = struct.unpack_from("<IIQQQQQQ", self._bytes, at)
+            kind, flags, offset, address, _, in_file, in_memory, _ = struct.unpack_from("<IIQQQQQQ", self._bytes, at)
             if kind == PT_LOAD:
-                self.segments.append(Segment(address, offset, in_file, in_memory))
+                self.segments.append(Segment(address, offset, in_file, in_memory, bool(flags & PF_W)))
 
     @property
     def base(self):

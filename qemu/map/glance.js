@@ -11,7 +11,7 @@ function columnsFor(width) {
   const address = wide ? 130 : 0, zones = wide ? 96 : 0;
   const inner = width - address - zones;
   const part = (share, least, most) => Math.max(least, Math.min(most, inner * share));
-  const space = part(.23, 88, 230), rows = part(.36, 122, 340), frames = part(.19, 82, 230);
+  const space = part(.23, 78, 230), rows = part(.36, 112, 340), frames = part(.19, 74, 230);
   const gap = (inner - space - rows - frames) / 3;
   const rowsAt = address + space + gap, framesAt = rowsAt + rows + 2 * gap;
   return {wide, space: [address, address + space], rows: [rowsAt, rowsAt + rows], frames: [framesAt, framesAt + frames],
@@ -140,6 +140,7 @@ class Glance {
         .attr("x", left + 12).attr("width", right - left - 24).attr("y", (region) => middle(region) - 18).attr("height", 28);
     groups.append("text").attr("class", (region) => region.kind === "idle" ? "small" : "name").attr("x", (region) => left + inset(region))
         .attr("y", middle).text((region) => fitted(region.title, right - left - 2 * inset(region), wide ? 13 : 11));
+    groups.append("path").attr("class", "edge").attr("d", (region) => `M${left} ${region.y}H${right}`);
     this.plot.append("rect").attr("class", "edge").attr("x", left).attr("width", right - left).attr("height", this.height);
     if (!wide) return;
     groups.append("text").attr("class", "small end").attr("x", (region) => right - inset(region)).attr("y", middle)
@@ -147,7 +148,6 @@ class Glance {
           const {size} = region, both = `${region.title}   ${size}`;
           return fitted(both, right - left - 2 * inset(region)) === both ? size : "";
         });
-    groups.append("path").attr("class", "edge").attr("d", (region) => `M${left} ${region.y}H${right}`);
     groups.append("text").attr("class", "address end").attr("x", left - 8).attr("y", (region) => region.y + 10).text((region) => region.first);
     this.plot.append("text").attr("class", "address end").attr("x", left - 8).attr("y", this.height).text("f".repeat(16));
   }

@@ -229,8 +229,9 @@ class Names:
             return "program"
         if abs(va - program["stack"]) < (8 << 20):
             return f"{program['name']}: stack"
-        if any(start & -PAGE <= va < end for start, end in program["segments"]):
-            return f"{program['name']}: " + {"rx": "text", "ro": "rodata"}.get(rights, "data")
+        for start, end, writable in program["segments"]:
+            if start & -PAGE <= va < end:
+                return f"{program['name']}: " + ("data" if writable else "text" if rights == "rx" else "rodata")
         return f"{program['name']}: heap"
 
 
@@ -336,11 +337,12 @@ def pieces_of(frames):
 
 
 def overlaid(pieces, frames):
-    """The pieces, with {address: owner} of single frames put over them."""
+    """The pieces, with {address: owner} of single frames put over what was free."""
     result = []
     for piece in pieces:
         at = piece.first
-        for frame in sorted(frame for frame in frames if piece.first <= frame <= piece.last):
+        inside = sorted(frame for frame in frames if piece.first <= frame <= piece.last) if piece.owner == FREE else ()
+        for frame in inside:
             if frame > at:
                 result.append(piece._replace(first=at, last=frame - 1))
             result.append(Piece(frame, frame + PAGE - 1, frames[frame], piece.zone))

@@ -86,8 +86,11 @@ function describeChanges() {
                  entries.length && `${plural(entries.length, "entry", "entries")} rewritten in tables that stay`].filter(Boolean);
   const line = d3.select("#changes");
   line.selectAll("*").remove();
-  line.append("b").text(after.command ? `${after.command}: ` : `${after.title}: `);
+  line.append("b").text(`${after.command ?? after.action}: `);
   line.append("span").text(parts.length ? `${parts.join(", ")}. ` : "no table has changed. ");
+  if (entries.length > 0 && entries.length <= 3)
+    line.append("span").attr("class", "mono said").text(entries.map(({level, index, before, after}) =>
+      `L${level}[${index}] ${hex(before, 16)} → ${hex(after, 16)}. `).join(""));
   if (after.said) line.append("span").attr("class", "said").text(`The kernel said: ${after.said}`);
 }
 

@@ -50,8 +50,8 @@ ACTIONS = (
     Action("program", "run", "while hello runs", "run hello", ("hello", "_exit")),
     Action("ended", "exit", "after hello has ended"),
     Action("forks", "run again", "before forks forks", "run forks", ("forks", "before_fork")),
-    Action("fork", "fork", "in the parent, after the fork", None, ("forks", "after_fork")),
-    Action("copy", "copy on write", "in the child, which has written to a page", None, ("forks", "child_has_written")),
+    Action("fork", "fork", "in the child of forks", None, ("forks", "after_fork")),
+    Action("copy", "copy on write", "in the child, which has written", None, ("forks", "after_write")),
     Action("reaped", "exit again", "after forks has ended"),
 )
 AT_PROMPT = Action("prompt", "boot", "at the prompt", None)
@@ -92,8 +92,10 @@ class Recorder:
         self._inside = []  # the moments since a program has been started
         self._place = None  # where it stands
 
-    def record(self, walks):
+    def record(self, layout, walks):
         texts = {command: self._shell.run(command) for command in ONCE}
+        if re.search(r"^layout (\S+):", texts["layout"], re.MULTILINE)[1] != layout:
+            raise UnknownLayout(f"the kernel knows no layout {layout}")
         ram = re.findall(r"^[0-9a-f]+-([0-9a-f]+) : System RAM", texts["iomem"], re.MULTILINE)
         self._last_frame = int(ram[-1], 16) // PAGE
         moments = [self._at_prompt(AT_PROMPT, None, "")] + [self._act(action) for action in ACTIONS]
@@ -127,7 +129,7 @@ class Recorder:
         if command:
             self._shell.type(command + "\r")
         self._stub.wait_for_stop()
-        segments = [(part.address, part.address + part.memory_size) for part in Elf(path_of(name)).segments]
+        segments = [(part.address, part.address + part.memory_size, part.writable) for part in Elf(path_of(name)).segments]
         program = {"name": name, "segments": segments, "stack": self._stub.stack_pointer()}
         self._inside.append(self._moment(action, command, "", {**self._machine(), "program": program}))
         return self._inside[-1]
@@ -167,11 +169,8 @@ def record(layout, environment, walks=lambda texts, moments: ()):
         own = {**AT_PROMPT_AT_ONCE, "LAYOUT": layout, "QEMU_ARGS": f"-gdb unix:{socket},server=on,wait=off"}
         with Session({**environment, **own}, PATIENCE) as shell, Stub(socket, PATIENCE) as stub:
             stub.go_on()
-            texts, moments, answers = Recorder(shell, stub).record(walks)
+            texts, moments, answers = Recorder(shell, stub).record(layout, walks)
             machine = shell.boot_log.partition(".")[0].strip()
-    name = re.search(r"^layout (\S+):", texts["layout"], re.MULTILINE)[1]
-    if name != layout:
-        raise UnknownLayout(f"the kernel knows no layout {layout}")
     return {"layout": layout, "machine": machine, "texts": texts, "moments": moments, "walks": answers}
 
 
