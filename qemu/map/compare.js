@@ -6,13 +6,17 @@ const DATA = JSON.parse(find("#data").textContent);
 const LABEL = 24, HALVES = 18, OPENING = 12, INSIDE = 34, GAP = 26, AXIS = 30;
 const ROW = LABEL + HALVES + OPENING + INSIDE + GAP;
 const LEAST = 12, MOST = 57;  // bits: a page, and the largest half there is
+const TICKS = {12: "4K", 30: "1G", 39: "512G", 48: "256T"};
 // What a range is drawn in, and how it is named in the legend.
 const COLOURS = {user: ["low", "user half"], kernel: ["high", "kernel half"], "direct map": ["rw", "direct map"],
                  vmalloc: ["vmalloc", "vmalloc"], "frame table": ["ro", "frame table"], pkmap: ["cache", "pkmap"],
                  fixmap: ["dev", "fixmap"], image: ["ink", "image, as linked"]};
+const OUTSIDE_KERNEL = ["user", "kernel", "hole"];
 
 const big = (text) => BigInt("0x" + text);
 const rangeOf = (space, wanted) => space.ranges.find(({name}) => name === wanted);
+const sizeOf = ({first, last}) => big(last) - big(first) + 1n;
+const colourOf = ({name}) => COLOURS[name][0];
 
 /** Low addresses from the left, high ones from the right, each by the logarithm of the distance to its end. */
 function rulerFor(width) {
@@ -22,33 +26,34 @@ function rulerFor(width) {
 
 function halfExtents(space, ruler) {
   const user = rangeOf(space, "user"), kernel = rangeOf(space, "kernel");
-  const start = ruler.high(Math.log2(Number((1n << BigInt(4 * kernel.first.length)) - big(kernel.first))));
-  return [{range: user, x: 0, width: ruler.low(Math.log2(Number(big(user.last) + 1n)))},
-          {range: kernel, x: start, width: ruler.high(LEAST) - start}];
+  const end = 1n << BigInt(4 * kernel.first.length);
+  const start = ruler.high(Math.log2(Number(end - big(kernel.first))));
+  return [{space, range: user, x: 0, width: ruler.low(Math.log2(Number(big(user.last) + 1n)))},
+          {space, range: kernel, x: start, width: ruler.high(LEAST) - start}];
 }
 
-/** Where a range is in the kernel half, which has all of the width. */
+/** Where ranges are in the kernel half, which has all of the width. */
 function insideExtents(space, width) {
-  const kernel = rangeOf(space, "kernel"), size = Number(big(kernel.last) - big(kernel.first) + 1n);
-  return space.ranges.filter(({name}) => !["user", "kernel", "hole"].includes(name)).map((range) => {
-    const x = Number(big(range.first) - big(kernel.first)) / size * width;
-    return {range, x, width: Math.max(2.5, Number(big(range.last) - big(range.first) + 1n) / size * width)};
+  const kernel = rangeOf(space, "kernel");
+  const part = (bytes) => Number(bytes) / Number(sizeOf(kernel)) * width;
+  return space.ranges.filter(({name}) => !OUTSIDE_KERNEL.includes(name)).map((range) => {
+    const wide = Math.max(2.5, part(sizeOf(range)));
+    return {space, range, x: Math.min(width - wide, part(big(range.first) - big(kernel.first))), width: wide};
   });
 }
 
-function tipFor(space, range) {
-  return {title: `${space.name}: ${COLOURS[range.name][1]}`, lines: [range.size ? `${range.first}–${range.last}` : range.first, range.size]};
+function tipFor({space, range}) {
+  const place = range.size ? `${range.first}–${range.last}` : range.first;
+  return {title: `${space.name}: ${COLOURS[range.name][1]}`, lines: [place, range.size]};
 }
 
 /** Bars that say what they are. */
 function drawBars(rows, top, height, extents) {
-  const bars = rows.append("g").attr("transform", `translate(0 ${top})`).selectAll("g")
-      .data((space) => extents(space).map((extent) => ({space, ...extent}))).enter().append("g")
-      .attr("class", "item").attr("tabindex", 0).attr("role", "img")
-      .attr("aria-label", ({space, range}) => Object.values(tipFor(space, range)).flat().join(", "))
-      .on("mouseenter mousemove focus", ({space, range}) => showTip(tipFor(space, range), d3.event)).on("mouseleave blur", hideTip);
-  bars.append("rect").attr("class", "frame").attr("x", ({x}) => x).attr("width", ({width}) => width).attr("height", height)
-      .style("fill", ({range}) => `var(--${COLOURS[range.name][0]})`);
+  const line = add(rows, "g", {transform: `translate(0 ${top})`});
+  const bars = add(line.selectAll("g").data(extents).enter(), "g", {class: "item", role: "img"});
+  tells(bars, tipFor);
+  add(bars, "rect", {class: "frame", x: ({x}) => x, width: ({width}) => width, height,
+                     style: ({range}) => `fill: var(--${colourOf(range)})`});
   return bars;
 }
 
@@ -56,55 +61,76 @@ function drawSpaces() {
   const parent = find("#spaces"), width = innerWidthOf(parent.parentNode), ruler = rulerFor(width);
   const height = DATA.spaces.length * ROW + AXIS;
   parent.replaceChildren();
-  const svg = d3.select(parent).append("svg").attr("viewBox", `0 0 ${width} ${height}`).attr("height", height)
-      .attr("role", "group").attr("aria-label", "Address spaces on one ruler");
+  const svg = add(d3.select(parent), "svg", {viewBox: `0 0 ${width} ${height}`, height, role: "group",
+                                             "aria-label": "Address spaces on one ruler"});
   addHatch(svg, "hatch");
   drawRuler(svg, ruler, width);
-  const rows = svg.selectAll("g.space").data(DATA.spaces).enter().append("g").attr("class", "space")
-      .attr("transform", (_, number) => `translate(0 ${AXIS + number * ROW})`);
-  rows.append("text").attr("class", "name").attr("y", 15).text(({name}) => name);
-  rows.append("text").attr("class", "small").attr("y", 15).attr("x", 130)
-      .text(({text, name}) => fitted(text + (name === DATA.running ? "; ran when this was made" : ""), width - 130, 11.5, 400));
-  rows.append("rect").attr("class", (space) => rangeOf(space, "hole") ? "hole" : "idle").attr("y", LABEL).attr("width", width).attr("height", HALVES);
+  const rows = add(svg.selectAll("g.space").data(DATA.spaces).enter(), "g", {
+    class: "space", transform: (_, number) => `translate(0 ${AXIS + number * ROW})`});
+  drawTitles(rows, width);
+  drawHalves(rows, ruler, width);
+  drawInside(rows, LABEL + HALVES + OPENING, width);
+}
+
+function drawTitles(rows, width) {
+  const words = ({text, name}) => text + (name === DATA.running ? "; ran when this was made" : "");
+  add(rows, "text", {class: "name", y: 15, text: ({name}) => name});
+  add(rows, "text", {class: "small", x: 130, y: 15, text: (space) => fitted(words(space), width - 130, 11.5, 400)});
+}
+
+/** The halves, and the opening from the kernel's to what is drawn below. */
+function drawHalves(rows, ruler, width) {
+  const line = {y: LABEL, width, height: HALVES}, top = LABEL + HALVES;
+  add(rows, "rect", {...line, class: (space) => rangeOf(space, "hole") ? "hole" : "idle"});
   drawBars(rows, LABEL, HALVES, (space) => halfExtents(space, ruler));
-  rows.append("rect").attr("class", "edge").attr("y", LABEL).attr("width", width).attr("height", HALVES);
-  const top = LABEL + HALVES, bottom = top + OPENING;
-  rows.append("path").attr("class", "kernel").attr("d", (space) => `M${halfExtents(space, ruler)[1].x} ${top}H${width}V${bottom}H0Z`);
-  rows.append("rect").attr("class", "kernel").attr("y", bottom).attr("width", width).attr("height", INSIDE);
-  const inside = drawBars(rows, bottom, INSIDE, (space) => insideExtents(space, width));
-  inside.append("text").attr("y", INSIDE / 2 + 4.5).attr("x", ({x}) => x + 9)
-      .style("fill", ({range}) => `var(--${COLOURS[range.name][0]}-ink)`)
-      .text(({range, width}) => fullOrNothing([`${range.name}, ${range.size}`, range.name], width - 14));
-  rows.filter((space) => insideExtents(space, width).length === 0).append("text").attr("x", 9).attr("y", bottom + INSIDE / 2 + 4.5)
-      .text((space) => `a kernel half of its own, ${rangeOf(space, "kernel").size}`);
-  rows.append("rect").attr("class", "edge").attr("y", bottom).attr("width", width).attr("height", INSIDE);
+  add(rows, "rect", {...line, class: "edge"});
+  add(rows, "path", {class: "kernel", d: (space) =>
+    `M${halfExtents(space, ruler)[1].x} ${top}H${width}V${top + OPENING}H0Z`});
+}
+
+function drawInside(rows, top, width) {
+  const line = {y: top, width, height: INSIDE}, middle = INSIDE / 2 + 4.5;
+  add(rows, "rect", {...line, class: "kernel"});
+  const bars = drawBars(rows, top, INSIDE, (space) => insideExtents(space, width));
+  const words = ({range, width}) => firstThatFits([`${range.name}, ${range.size}`, range.name], width - 14);
+  add(bars, "text", {x: ({x}) => x + 9, y: middle, style: ({range}) => `fill: var(--${colourOf(range)}-ink)`,
+                     text: words});
+  add(rows.filter((space) => insideExtents(space, width).length === 0), "text", {
+    x: 9, y: top + middle, text: (space) => `a kernel half of its own, ${rangeOf(space, "kernel").size}`});
+  add(rows, "rect", {...line, class: "edge"});
 }
 
 /** The first of the texts that fits whole, or none. */
-function fullOrNothing(texts, width) {
+function firstThatFits(texts, width) {
   return texts.find((text) => fitted(text, width, 13, 400) === text) ?? "";
 }
 
 function drawRuler(svg, ruler, width) {
-  const names = Object.entries({12: "4K", 30: "1G", 39: "512G", 48: "256T"}).filter((_, number) => width >= 600 || number !== 2);
-  const places = [...names.map(([bits, name]) => [ruler.low(bits), name]), ...names.map(([bits, name]) => [ruler.high(bits), "−" + name])];
-  svg.append("g").selectAll("text").data(places).enter().append("text").attr("class", "address").attr("y", 14).attr("x", ([x]) => x)
-      .attr("text-anchor", ([x]) => x < 12 ? "start" : x > width - 12 ? "end" : "middle").text(([, name]) => name);
+  const ticks = Object.entries(TICKS).filter((_, number) => width >= 600 || number !== 2);
+  const places = [...ticks.map(([bits, name]) => [ruler.low(bits), name]),
+                  ...ticks.map(([bits, name]) => [ruler.high(bits), "−" + name])];
+  add(add(svg, "g").selectAll("text").data(places).enter(), "text", {
+    class: "address", x: ([x]) => x, y: 14, text: ([, name]) => name,
+    "text-anchor": ([x]) => x < 12 ? "start" : x > width - 12 ? "end" : "middle"});
 }
 
 function drawFacts() {
-  const cards = d3.select("#facts").selectAll("div").data(DATA.facts).enter().append("div");
-  cards.append("h3").text(({title}) => title);
-  const rows = cards.append("dl").selectAll("div").data(({rows}) => rows).enter().append("div");
-  rows.append("dt").text(([names]) => names.join(", "));
-  rows.append("dd").text(([, value]) => value);
-  const [heading, ...lines] = DATA.bits;
-  d3.select("#bits").append("thead").append("tr").selectAll("th").data(heading).enter().append("th").text(String);
-  d3.select("#bits").append("tbody").selectAll("tr").data(lines).enter().append("tr").selectAll("td").data((line) => line)
-      .enter().append("td").text(String);
-  find("#note").textContent = DATA.note;
+  const cards = add(d3.select("#facts").selectAll("div").data(DATA.facts).enter(), "div");
+  add(cards, "h3", {text: ({title}) => title});
+  const rows = add(add(cards, "dl").selectAll("div").data(({rows}) => rows).enter(), "div");
+  add(rows, "dt", {text: ([names]) => names.join(", ")});
+  add(rows, "dd", {text: ([, value]) => value});
+}
+
+function drawBits([heading, ...lines]) {
+  const table = d3.select("#bits"), same = (text) => text;
+  add(add(add(table, "thead"), "tr").selectAll("th").data(heading).enter(), "th", {text: same});
+  const rows = add(add(table, "tbody").selectAll("tr").data(lines).enter(), "tr");
+  add(rows.selectAll("td").data(same).enter(), "td", {text: same});
 }
 
 drawFacts();
+drawBits(DATA.bits);
+find("#note").textContent = DATA.note;
 drawLegend(find("#legend"), [{title: "Ranges", entries: Object.fromEntries(Object.values(COLOURS))}]);
 new ResizeObserver(drawSpaces).observe(find("main"));

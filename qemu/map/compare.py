@@ -4,8 +4,8 @@
 import re
 
 # How the ranges begin in the table, and what they are called in the drawing. The first one that matches counts.
-RANGES = {"user half": "user", "kernel half": "kernel", "hole between": "hole", "direct map": "direct map", "vmalloc": "vmalloc",
-          "frame table": "frame table", "pkmap": "pkmap", "fixmap": "fixmap", "image": "image"}
+RANGES = {"user half": "user", "kernel half": "kernel", "hole between": "hole", "direct map": "direct map",
+          "vmalloc": "vmalloc", "frame table": "frame table", "pkmap": "pkmap", "fixmap": "fixmap", "image": "image"}
 BITS = "bits of an entry"
 
 

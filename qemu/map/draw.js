@@ -4,6 +4,21 @@
 
 const find = (selector) => document.querySelector(selector);
 
+/** Appends an element to each of a selection; `values` are its attributes, or what gives them, and its "text". */
+function add(selection, tag, values = {}) {
+  const added = selection.append(tag);
+  for (const [name, value] of Object.entries(values)) name === "text" ? added.text(value) : added.attr(name, value);
+  return added;
+}
+
+/** Makes each of a selection say what it is, when it is pointed at or has the keyboard's focus. */
+function tells(selection, tipOf) {
+  const words = (datum) => [tipOf(datum).title, ...tipOf(datum).lines].filter(Boolean).join(", ");
+  return selection.attr("tabindex", 0).attr("aria-label", words)
+      .on("mouseenter.tip mousemove.tip focus.tip", (datum) => showTip(tipOf(datum), d3.event))
+      .on("mouseleave.tip blur.tip", hideTip);
+}
+
 const measure = document.createElement("canvas").getContext("2d");
 
 /** The text, shortened to fit so many pixels. */
@@ -22,10 +37,10 @@ function innerWidthOf(card) {
 
 /** The pattern of what no table can reach. */
 function addHatch(svg, id) {
-  const pattern = svg.append("defs").append("pattern").attr("id", id).attr("width", 9).attr("height", 9)
-      .attr("patternUnits", "userSpaceOnUse").attr("patternTransform", "rotate(45)");
-  pattern.append("rect").attr("width", 9).attr("height", 9).attr("class", "hatched");
-  pattern.append("path").attr("d", "M0 0V9").attr("class", "hatch");
+  const pattern = add(add(svg, "defs"), "pattern", {id, width: 9, height: 9, patternUnits: "userSpaceOnUse",
+                                                    patternTransform: "rotate(45)"});
+  add(pattern, "rect", {class: "hatched", width: 9, height: 9});
+  add(pattern, "path", {class: "hatch", d: "M0 0V9"});
 }
 
 /** Shows words beside the pointer, or below what has the keyboard's focus. */
@@ -51,8 +66,8 @@ document.addEventListener("keydown", (event) => { if (event.key === "Escape") hi
 /** [{title, entries: {colour: words}}] as a legend. */
 function drawLegend(parent, groups) {
   const parts = d3.select(parent).selectAll("div").data(groups).enter().append("div");
-  parts.append("b").text(({title}) => title);
+  add(parts, "b", {text: ({title}) => title});
   const entries = parts.selectAll("span").data(({entries}) => Object.entries(entries)).enter().append("span");
-  entries.append("i").style("background", ([colour]) => `var(--${colour})`);
-  entries.append("span").text(([, words]) => words);
+  add(entries, "i", {style: ([colour]) => `background: var(--${colour})`});
+  add(entries, "span", {text: ([, words]) => words});
 }

@@ -4,7 +4,7 @@
 
   make_map.py pages FOLDER    records a machine under each layout, the chosen LAYOUT first; writes map.html, a
                               map-LAYOUT.svg for each, and compare.html
-  make_map.py picture FILE    the picture that the project's README opens with: one machine, whatever a person has chosen
+  make_map.py picture FILE    the picture that the project's README opens with: of one machine, whatever a person chose
 """
 
 import os

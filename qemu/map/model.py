@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the pictures show, made of a recording (record.py): regions, what is mapped in them, and who has physical memory.
+"""What the pictures show, made of a recording (record.py): regions, what is mapped in them, who has physical memory.
 
 build() gives plain data, fit for JSON, for both drawings. Addresses are 16 hexadecimal digits, because a number of
 JavaScript's holds 53 bits. `y` and `height` are places in a drawing of HEIGHT units that all columns share: low
@@ -30,7 +30,8 @@ def size_text(size):
     """A size in the largest unit that it has at least one of; "~" before it if it is rounded."""
     unit = min((size.bit_length() - 1) // 10, 6)
     value = size / (1 << 10 * unit)
-    return f"{'' if value.is_integer() else '~'}{value:.{0 if value >= 100 else 3}{'f' if value >= 100 else 'g'}}{'BKMGTPE'[unit]}"
+    number = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{'' if value.is_integer() else '~'}{number}{'BKMGTPE'[unit]}"
 
 
 def place(heights, gap=0):
@@ -62,7 +63,7 @@ class Region(NamedTuple):
 
     @property
     def title(self):
-        return re.sub(r" \(.*\)$", "", self.name)
+        return re.sub(r"( \(.*\)|;.*)$", "", self.name)
 
 
 def kind_of(name, above_the_hole):
@@ -84,7 +85,7 @@ def regions_of(layout):
 
 
 def region_data(regions):
-    heights = [24 + magnitude(region.size, PAGE) for region in regions]
+    heights = [24 + 0.6 * magnitude(region.size, PAGE) for region in regions]
     return [{"first": hex16(region.first), "last": hex16(region.last), "name": region.name, "title": region.title,
              "kind": region.kind, "size": size_text(region.size), "y": y, "height": height}
             for region, (y, height) in zip(regions, place(heights))]
@@ -174,7 +175,7 @@ class Area(NamedTuple):
 
 def areas_of(vmallocinfo):
     found = []
-    for first, end, _, what in re.findall(r"^0x([0-9a-f]{16})-0x([0-9a-f]{16}) +(\d+) (.+)$", vmallocinfo, re.MULTILINE):
+    for first, end, what in re.findall(r"^0x([0-9a-f]{16})-0x([0-9a-f]{16}) +\d+ (.+)$", vmallocinfo, re.MULTILINE):
         words = re.fullmatch(r"(.+?)(?: pages=\d+)?(?: phys=0x([0-9a-f]+))? (\w+)", what)
         guard = 0 if words[3] == "image" else PAGE
         found.append(Area(int(first, 16), int(end, 16) - guard - 1, words[1], words[3],
@@ -362,7 +363,7 @@ def named(pieces, resources):
 def merged(pieces):
     result = []
     for piece in pieces:
-        if result and result[-1].owner == piece.owner and result[-1].zone == piece.zone and result[-1].last + 1 == piece.first:
+        if result and piece == (result[-1].last + 1, piece.last, result[-1].owner, result[-1].zone):
             result[-1] = result[-1]._replace(last=piece.last)
         else:
             result.append(piece)
@@ -370,8 +371,8 @@ def merged(pieces):
 
 
 def groups(pieces, alone, small_size):
-    """Lists of pieces that are drawn as one: what is in use, with the gaps below `small_size` between, of one zone. `alone`
-    are the owners whose memory stands by itself."""
+    """Lists of pieces that are drawn as one: what is in use, with the gaps below `small_size` between, of one zone.
+    `alone` are the owners whose memory stands by itself."""
     result, group = [], []
 
     def close():
@@ -458,7 +459,8 @@ def targets(frames, physical):
     found = []
     for item in physical:
         owners = {owner for first, last, owner in item["pieces"] if holds(first, last)}
-        found += [(stripe["y"], stripe["y"] + stripe["height"]) for stripe in item["stripes"] if stripe["owner"] in owners]
+        found += [(stripe["y"], stripe["y"] + stripe["height"]) for stripe in item["stripes"]
+                  if stripe["owner"] in owners]
     result = []
     for start, end in found:
         if result and start - result[-1][1] < 3:
@@ -469,6 +471,10 @@ def targets(frames, physical):
 
 
 # ---- All of it ----
+
+def frames_of(run):
+    return range(run.physical, run.physical + run.size, PAGE)
+
 
 def half_data(half):
     return {"root": f"{half.root:x}", "asid": half.asid, "bits": half.va_bits, "level": half.first_level,
@@ -487,7 +493,7 @@ class Builder:
         self._regions = regions_of(recording["texts"]["layout"])
         self._resources = resources_of(recording["texts"]["iomem"])
         self._words = Words()
-        self._users = {}  # frames that programs and their tables are in, since the shell could last be asked
+        self._taken = {}
         self._tables = Tables(self._words)
 
     def build(self):
@@ -496,7 +502,8 @@ class Builder:
                                  self._recording["texts"]["layout"]).groups()
         return {"layout": self._recording["layout"], "machine": self._recording["machine"], "height": HEIGHT,
                 "userBits": int(user), "kernelBits": int(kernel), "regions": region_data(self._regions),
-                "shown": self._shown(self._recording["moments"][0]), "moments": moments, "tables": self._tables.all, "words": self._words.all}
+                "shown": self._shown(self._recording["moments"][0]), "moments": moments,
+                "tables": self._tables.all, "words": self._words.all}
 
     def _shown(self, moment):
         """The walk to where the kernel's image begins, in words."""
@@ -519,23 +526,30 @@ class Builder:
         types = sysregs.memory_types(registers["MAIR_EL1"])
         halves = {"low": Half.of("low", registers["TCR_EL1"], registers["TTBR0_EL1"]),
                   "high": Half.of("high", registers["TCR_EL1"], registers["TTBR1_EL1"])}
+        runs = {name: list(dump.runs(half, Memory(moment["tables"][name]))) for name, half in halves.items()}
         names = Names(areas_of(moment["vmallocinfo"]), self._resources, moment.get("program"))
         segments = Segments(self._regions, names)
-        if "program" not in moment:
-            self._users = {}
-        for name, half in halves.items():
-            for run in dump.runs(half, Memory(moment["tables"][name])):
-                segments.add(run, self._words.all[self._words.number(run.entry, run.limits, types)])
-                if name == "low":
-                    self._users |= {run.physical + at: "user" for at in range(0, run.size, PAGE)}
-        if "program" in moment:
-            self._users |= {address: "table" for address in moment["tables"]["low"]}
-        pieces = list(named(overlaid(pieces_of(moment["frames"]), self._users), self._resources))
-        physical = physical_data(pieces, self._resources)
+        for run in runs["low"] + runs["high"]:
+            segments.add(run, self._words.all[self._words.number(run.entry, run.limits, types)])
+        pieces = overlaid(pieces_of(moment["frames"]), self._taken_by(moment, runs, names))
+        physical = physical_data(list(named(pieces, self._resources)), self._resources)
         tables = {name: self._tables.numbers(moment["tables"][name], half, types) for name, half in halves.items()}
         return {**{key: moment[key] for key in ("id", "action", "title", "command", "said")},
                 "halves": {name: half_data(half) for name, half in halves.items()},
                 "tables": tables["low"] | tables["high"], "segments": segments.data(physical), "physical": physical}
+
+    def _taken_by(self, moment, runs, names):
+        """{frame: owner} of what was taken while the shell could not be asked: the tables of the program say so, and
+        the kernel's where they lead to an area that the shell does not know."""
+        if "program" not in moment:
+            self._taken = {}
+            return {}
+        areas = next(region for region in self._regions if region.title.startswith("vmalloc"))
+        new = (run for run in runs["high"] if areas.first <= run.start <= areas.last and not names.area(run.start))
+        self._taken |= {frame: "user" for run in runs["low"] for frame in frames_of(run)}
+        self._taken |= {frame: "vmalloc" for run in new for frame in frames_of(run)}
+        self._taken |= dict.fromkeys(moment["tables"]["low"], "table")
+        return self._taken
 
 
 def build(recording):

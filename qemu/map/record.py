@@ -119,17 +119,18 @@ class Recorder:
     def _in_program(self, action, command):
         """While a program runs, the shell can say nothing: of the kernel's texts the last ones stay."""
         name, function = action.stops_in
+        path = path_of(name)
         if command:
             self._to_prompt()
             self._stub.stop()
         self._leave()
-        self._place = address_of(path_of(name), function)
+        self._place = address_of(path, function)
         self._stub.set_breakpoint(self._place)
         self._stub.go_on()
         if command:
             self._shell.type(command + "\r")
         self._stub.wait_for_stop()
-        segments = [(part.address, part.address + part.memory_size, part.writable) for part in Elf(path_of(name)).segments]
+        segments = [(part.address, part.address + part.memory_size, part.writable) for part in Elf(path).segments]
         program = {"name": name, "segments": segments, "stack": self._stub.stack_pointer()}
         self._inside.append(self._moment(action, command, "", {**self._machine(), "program": program}))
         return self._inside[-1]
@@ -162,8 +163,8 @@ class Recorder:
 
 
 def record(layout, environment, walks=lambda texts, moments: ()):
-    """Starts a machine with run.py's variables in `environment`, and gives its recording. `walks` chooses addresses that
-    the kernel itself is asked to walk in the end: the tests compare what it says with what is drawn."""
+    """Starts a machine with run.py's variables in `environment`, and gives its recording. `walks` chooses addresses
+    that the kernel itself is asked to walk in the end: the tests compare what it says with what is drawn."""
     with tempfile.TemporaryDirectory() as folder:
         socket = os.path.join(folder, "stub")
         own = {**AT_PROMPT_AT_ONCE, "LAYOUT": layout, "QEMU_ARGS": f"-gdb unix:{socket},server=on,wait=off"}

@@ -40,7 +40,8 @@ class Space {
   /** The recorded entries of the table at a physical address (hexadecimal): a Map from index to entry. */
   table(at) {
     const table = this.model.tables[this.moment.tables[at]];
-    table.map ??= new Map(table.entries.map(([index, raw, word]) => [index, {raw: big(raw), word: this.model.words[word]}]));
+    table.map ??= new Map(table.entries.map(([index, raw, word]) =>
+        [index, {raw: big(raw), word: this.model.words[word]}]));
     return table.map;
   }
 
@@ -91,7 +92,7 @@ function parseAddress(text) {
   return /^[0-9a-f]{1,16}$/.test(digits) ? big(digits) : null;
 }
 
-/** What of the tables differs between two moments: [{level, table, index, before, after}], and tables that came or went. */
+/** What of the tables differs between two moments: entries, and tables that came or went. */
 function tableChanges(before, after) {
   const changes = {entries: [], came: [], went: []};
   for (const at of new Set([...Object.keys(before.moment.tables), ...Object.keys(after.moment.tables)])) {
@@ -102,7 +103,7 @@ function tableChanges(before, after) {
       const [oldMap, newMap] = [before.table(at), after.table(at)];
       for (const index of new Set([...oldMap.keys(), ...newMap.keys()])) {
         const [was, is] = [oldMap.get(index)?.raw ?? 0n, newMap.get(index)?.raw ?? 0n];
-        if (was !== is) changes.entries.push({level: after.model.tables[now].level, table: at, index, before: was, after: is});
+        if (was !== is) changes.entries.push({level: after.model.tables[now].level, index, before: was, after: is});
       }
     }
   }

@@ -40,12 +40,13 @@ class Drawing:
     def add(self, line):
         self._lines.append(line)
 
-    def text(self, x, y, words, style=""):
-        self.add(f'<text x="{x:g}" y="{y:g}"{f" class={chr(34)}{style}{chr(34)}" if style else ""}>{escape(words)}</text>')
+    def text(self, x, y, words, style):
+        self.add(f'<text x="{x:g}" y="{y:g}" class="{style}">{escape(words)}</text>')
 
     def box(self, x, y, width, height, style, radius=0, title=None):
         inner = f"><title>{escape(title)}</title></rect>" if title else "/>"
-        self.add(f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}" class="{style}"{inner}')
+        place = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}"'
+        self.add(f'<rect {place} rx="{radius:g}" class="{style}"{inner}')
 
     def path(self, data, style):
         self.add(f'<path d="{data}" class="{style}"/>')
@@ -81,11 +82,14 @@ def draw_space(drawing, regions):
             drawing.text((left + right) / 2, y + height / 2 - 2, region["title"], "name middle")
             drawing.text((left + right) / 2, y + height / 2 + 13, region["size"], "small middle")
         else:
-            drawing.text(left + 10, y + height / 2 + 4, region["title"], "small" if region["kind"] == "idle" else "name")
-            drawing.text(right - 10, y + height / 2 + 4, region["size"], "small right")
+            style = "small" if region["kind"] == "idle" else "name"
+            drawing.text(left + 10, y + height / 2 + 4, region["title"], style)
+            if 8 * len(region["title"]) + 7 * len(region["size"]) < right - left - 24:
+                drawing.text(right - 10, y + height / 2 + 4, region["size"], "small right")
         drawing.path(f"M{left} {y:g}H{right}", "edge")
     bottom = TOP + regions[-1]["y"] + regions[-1]["height"]
-    drawing.text(ADDRESS, bottom, regions[-1]["last"], "mono muted right")
+    if regions[-1]["height"] > 23:
+        drawing.text(ADDRESS, bottom, regions[-1]["last"], "mono muted right")
     drawing.box(left, TOP, right - left, bottom - TOP, "edge", 3)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""make map: what the pages show is what the kernel says, and a person can use them, by mouse and by keyboard, in a window
-of any width. The machines are recorded as `make map` does it; the kernel is asked for its own walks in the same run."""
+"""make map: what the pages show is what the kernel says, and a person can use them, by mouse and by keyboard, in a
+window of any width. The machines are recorded as `make map` does it; the kernel is asked for its own walks in the same
+run."""
 
 import os
 import re
@@ -42,7 +43,8 @@ class Pages:
 
     def __init__(self, folder):
         with ThreadPoolExecutor(2) as pool:
-            self.recordings = list(pool.map(lambda layout: record.record(layout, RECORDED, addresses), make_map.LAYOUTS))
+            made = pool.map(lambda layout: record.record(layout, RECORDED, addresses), make_map.LAYOUTS)
+            self.recordings = list(made)
         self.map, self.compare = folder / "map.html", folder / "compare.html"
         self.map.write_text(page.page([model.build(recording) for recording in self.recordings]), encoding="utf-8")
         self.said = boot("compare").output
@@ -169,10 +171,9 @@ def test_it_zooms_from_all_of_the_space_to_one_page_by_keyboard(shown):
 
 def test_the_wheel_zooms_to_where_it_points_and_a_drag_moves(shown):
     shown.script("strip.move(0xffff000000000000n, 0x40000000n)")
-    turn = """const box = document.querySelector(".strip").getBoundingClientRect();
-        document.querySelector(".strip").dispatchEvent(new WheelEvent("wheel", {deltaY: -500, bubbles: true, cancelable: true,
-            clientX: box.x + 200, clientY: box.y + box.height * .25}))"""
-    shown.script(turn)
+    shown.script("""const strip = document.querySelector(".strip"), box = strip.getBoundingClientRect();
+        strip.dispatchEvent(new WheelEvent("wheel", {deltaY: -500, bubbles: true, cancelable: true,
+            clientX: box.x + 200, clientY: box.y + box.height * .25}))""")
     start, size = (int(value) for value in shown.script("return [strip.window.start, strip.window.size].map(String)"))
     assert 0x1000_0000 < size < 0x3000_0000
     quarter = 0xffff_0000_1000_0000
@@ -260,7 +261,8 @@ def test_the_picture_is_an_svg_whose_text_is_text():
 @pytest.mark.parametrize("variables, complaint", [
     ({"layout": "vax"}, "the kernel knows no layout vax"), ({"mem": "5"}, "MEM=5 is too small")])
 def test_a_machine_that_cannot_be_gets_one_line(variables, complaint, tmp_path):
-    done = subprocess.run([sys.executable, "qemu/map/make_map.py", "pages", tmp_path], cwd=TOP, env=environment(variables),
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False)
+    done = subprocess.run([sys.executable, "qemu/map/make_map.py", "pages", tmp_path], cwd=TOP, check=False,
+                          env=environment(variables), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, encoding="utf-8")
     assert done.returncode == 1
     assert complaint in done.stdout and len(done.stdout.splitlines()) == 1

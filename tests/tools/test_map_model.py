@@ -37,7 +37,7 @@ IOMEM = """\
 
 def test_regions_are_of_the_user_of_the_kernel_of_nobody_or_a_hole():
     found = [(region.title, region.kind) for region in model.regions_of(LAYOUT)]
-    assert found == [("user", "user"), ("the kernel's on i386; nobody's here", "idle"), ("hole", "hole"),
+    assert found == [("user", "user"), ("the kernel's on i386", "idle"), ("hole", "hole"),
                      ("linear map and image", "kernel"), ("guard", "idle"), ("vmalloc", "kernel")]
 
 
@@ -54,7 +54,8 @@ def test_areas_lose_the_guard_page_that_vmallocinfo_counts():
 def test_what_is_in_use_close_together_is_drawn_as_one():
     items = model.physical_data(list(model.named(model.pieces_of(FRAMES), model.resources_of(IOMEM))),
                                 model.resources_of(IOMEM))
-    drawn = [(item["first"], item["last"], item["zone"], [stripe["owner"] for stripe in item["stripes"]]) for item in items]
+    drawn = [(item["first"], item["last"], item["zone"], [stripe["owner"] for stripe in item["stripes"]])
+             for item in items]
     assert drawn == [
         ("9000000", "9000fff", "device", ["pl011"]),
         ("40000000", "401fffff", "DMA", ["free"]),
@@ -71,8 +72,10 @@ def test_what_is_in_use_close_together_is_drawn_as_one():
 def test_a_programs_frames_are_put_over_what_was_free():
     piece = Piece(0x1000, 0x4fff, "free", "DMA")
     assert model.overlaid([piece], {0x2000: "user", 0x4000: "table"}) == [
-        Piece(0x1000, 0x1fff, "free", "DMA"), Piece(0x2000, 0x2fff, "user", "DMA"), Piece(0x3000, 0x3fff, "free", "DMA"),
-        Piece(0x4000, 0x4fff, "table", "DMA")]
+        Piece(0x1000, 0x1fff, "free", "DMA"), Piece(0x2000, 0x2fff, "user", "DMA"),
+        Piece(0x3000, 0x3fff, "free", "DMA"), Piece(0x4000, 0x4fff, "table", "DMA")]
+    used = piece._replace(owner="page cache")
+    assert model.overlaid([used], {0x2000: "user"}) == [used], "but not over what was in use"
 
 
 def test_the_targets_of_frames_are_the_stripes_of_their_owners():
@@ -134,4 +137,5 @@ def test_compare_is_taken_apart():
     assert arm64["ranges"][2] == {"name": "image", "first": "ffff800008000000", "last": "ffff800008000000", "size": ""}
     assert i386["ranges"] == [{"name": "user", "first": "00000000", "last": "bfffffff", "size": "3G"}]
     assert data["facts"][-1] == {"title": "roots", "rows": [(["arm64", "i386"], "some")]}
-    assert data["bits"] == [["bits of an entry", "AArch64", "i386"], ["present", "Valid 0", "P 0"], ["execute", "UXN 54", "-"]]
+    assert data["bits"] == [["bits of an entry", "AArch64", "i386"], ["present", "Valid 0", "P 0"],
+                            ["execute", "UXN 54", "-"]]

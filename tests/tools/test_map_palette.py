@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""qemu/map/palette.py: text can be read on its ground in both schemes, and colours that mean something can be told apart by
-people who see fewer of them. Contrast is WCAG 2.2's; the sight of others is simulated as Machado, Oliveira and Fernandes
-do it ("A Physiologically-based Model for Simulation of Color Vision Deficiency", 2009, severity 1.0)."""
+"""qemu/map/palette.py: text can be read on its ground in both schemes, and colours that mean something can be told
+apart by people who see fewer of them. Contrast is WCAG 2.2's; the sight of others is simulated as Machado, Oliveira and
+Fernandes do it ("A Physiologically-based Model for Simulation of Color Vision Deficiency", 2009, severity 1.0)."""
 
 import itertools
 
@@ -62,5 +62,5 @@ def test_colours_can_be_told_apart(legend, scheme, sight):
 
 
 def test_variables_are_resolved_for_both_schemes():
-    assert resolved("a { fill: var(--paper) }") == (
-        f"a {{ fill: {COLOURS['paper'][0]} }}\n@media (prefers-color-scheme: dark) {{\na {{ fill: {COLOURS['paper'][1]} }}\n}}")
+    light, dark = (f"a {{ fill: {colour} }}" for colour in COLOURS["paper"])
+    assert resolved("a { fill: var(--paper) }") == f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"
