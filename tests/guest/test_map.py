@@ -21,6 +21,8 @@ import page
 import record
 from browser import browser
 from machine import TOP, boot, environment
+from recorded_tables import Memory
+from shell_texts import regions_of
 from walk import Half
 
 RECORDED = environment({"mem": "2G"})
@@ -29,10 +31,10 @@ WIDTHS = (360, 480, 699, 768, 1024, 1280, 1600, 1920, 2560)
 
 def addresses(texts, moments):
     """Where regions begin, the last byte of all, and a few of the pages that are mapped."""
-    regions = model.regions_of(texts["layout"])
+    regions = regions_of(texts["layout"])
     moment = moments[-1]
     half = Half.of("high", moment["registers"]["TCR_EL1"], moment["registers"]["TTBR1_EL1"])
-    runs = list(dump.runs(half, model.Memory(moment["tables"]["high"])))
+    runs = list(dump.runs(half, Memory(moment["tables"]["high"])))
     assert len(runs) > 10
     edges = [region.first for region in regions] + [regions[-1].last]
     return edges + [run.start + 0x123 for run in runs[::6]] + [runs[-1].last]

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""qemu/map/model.py and compare.py: what is read from the shell's texts, and how it is put together for a drawing. The
-texts here are made up; what becomes of them is worked out by hand."""
+"""qemu/map's shell_texts.py, physical.py, scale.py and compare.py: what is read from the shell's texts, and how it is
+put together for a drawing. The texts here are made up; what becomes of them is worked out by hand."""
 
 import compare
-import model
-from model import Piece
+import physical
+import scale
+import shell_texts
+from shell_texts import Piece
 
 LAYOUT = """\
 layout toy: 32 bits of user addresses, 30 of kernel addresses
@@ -36,13 +38,13 @@ IOMEM = """\
 
 
 def test_regions_are_of_the_user_of_the_kernel_of_nobody_or_a_hole():
-    found = [(region.title, region.kind) for region in model.regions_of(LAYOUT)]
+    found = [(region.title, region.kind) for region in shell_texts.regions_of(LAYOUT)]
     assert found == [("user", "user"), ("the kernel's on i386", "idle"), ("hole", "hole"),
                      ("linear map and image", "kernel"), ("guard", "idle"), ("vmalloc", "kernel")]
 
 
 def test_areas_lose_the_guard_page_that_vmallocinfo_counts():
-    image, device, stack = model.areas_of(
+    image, device, stack = shell_texts.areas_of(
         "0xffff800008000000-0xffff80000807b000  503808 image text phys=0x0000000040200000 image\n"
         "0xffff800008200000-0xffff800008211000   69632 arch::start_gic_v3+0x30 phys=0x0000000008000000 ioremap\n"
         "0xffff800008604000-0xffff800008609000   20480 CpuQueue::make_thread+0x44 pages=4 stack\n")
@@ -52,8 +54,8 @@ def test_areas_lose_the_guard_page_that_vmallocinfo_counts():
 
 
 def test_what_is_in_use_close_together_is_drawn_as_one():
-    items = model.physical_data(list(model.named(model.pieces_of(FRAMES), model.resources_of(IOMEM))),
-                                model.resources_of(IOMEM))
+    items = physical.physical_data(list(physical.named(shell_texts.pieces_of(FRAMES), shell_texts.resources_of(IOMEM))),
+                                shell_texts.resources_of(IOMEM))
     drawn = [(item["first"], item["last"], item["zone"], [stripe["owner"] for stripe in item["stripes"]])
              for item in items]
     assert drawn == [
@@ -66,38 +68,38 @@ def test_what_is_in_use_close_together_is_drawn_as_one():
     ]
     assert items[4]["free"] == 1
     ends = [item["y"] + item["height"] for item in items]
-    assert all(end <= item["y"] for end, item in zip(ends, items[1:])) and abs(ends[-1] - model.HEIGHT) < 1
+    assert all(end <= item["y"] for end, item in zip(ends, items[1:])) and abs(ends[-1] - scale.HEIGHT) < 1
 
 
 def test_a_programs_frames_are_put_over_what_was_free():
     piece = Piece(0x1000, 0x4fff, "free", "DMA")
-    assert model.overlaid([piece], {0x2000: "user", 0x4000: "table"}) == [
+    assert physical.overlaid([piece], {0x2000: "user", 0x4000: "table"}) == [
         Piece(0x1000, 0x1fff, "free", "DMA"), Piece(0x2000, 0x2fff, "user", "DMA"),
         Piece(0x3000, 0x3fff, "free", "DMA"), Piece(0x4000, 0x4fff, "table", "DMA")]
     used = piece._replace(owner="page cache")
-    assert model.overlaid([used], {0x2000: "user"}) == [used], "but not over what was in use"
+    assert physical.overlaid([used], {0x2000: "user"}) == [used], "but not over what was in use"
 
 
 def test_the_targets_of_frames_are_the_stripes_of_their_owners():
-    physical = [
+    items = [
         {"pieces": [["1000", "1fff", "slab"], ["2000", "2fff", "user"], ["3000", "3fff", "slab"]],
          "stripes": [{"owner": "slab", "y": 0, "height": 10}, {"owner": "user", "y": 10, "height": 10}]},
         {"pieces": [["4000", "ffff", "free"]], "stripes": [{"owner": "free", "y": 22, "height": 30}]}]
-    assert model.targets([(0x2000, 0x2fff)], physical) == [[10, 10]]
-    assert model.targets([(0x3000, 0x3fff)], physical) == [[0, 10]]
-    assert model.targets([(0x1000, 0x5fff)], physical) == [[0, 52]], "neighbours are one"
-    assert model.targets([(0x9000000, 0x9000fff)], physical) == []
+    assert physical.targets([(0x2000, 0x2fff)], items) == [[10, 10]]
+    assert physical.targets([(0x3000, 0x3fff)], items) == [[0, 10]]
+    assert physical.targets([(0x1000, 0x5fff)], items) == [[0, 52]], "neighbours are one"
+    assert physical.targets([(0x9000000, 0x9000fff)], items) == []
 
 
 def test_pictures_do_not_change_with_a_page_more():
-    assert model.magnitude(123 * 4096, 4096) == model.magnitude(124 * 4096, 4096) == 7
-    assert model.magnitude(1, 4096) == 0
+    assert scale.magnitude(123 * 4096, 4096) == scale.magnitude(124 * 4096, 4096) == 7
+    assert scale.magnitude(1, 4096) == 0
 
 
 def test_sizes_are_exact_or_said_to_be_rounded():
     sizes = {4096: "4K", 20480: "20K", 1 << 21: "2M", (1 << 21) + 4096: "~2M", 1 << 48: "256T", 896 << 20: "896M",
              (1 << 64) - (1 << 49): "~16E", 130300 << 30: "~127T"}
-    assert {size: model.size_text(size) for size in sizes} == sizes
+    assert {size: scale.size_text(size) for size in sizes} == sizes
 
 
 COMPARE = """\
