@@ -84,7 +84,7 @@ def draw_space(drawing, regions):
         else:
             style = "small" if region["kind"] == "idle" else "name"
             drawing.text(left + 10, y + height / 2 + 4, region["title"], style)
-            if 8 * len(region["title"]) + 7 * len(region["size"]) < right - left - 24:
+            if 8 * len(region["title"]) + 7 * len(region["size"]) < right - left - 36:
                 drawing.text(right - 10, y + height / 2 + 4, region["size"], "small right")
         drawing.path(f"M{left} {y:g}H{right}", "edge")
     bottom = TOP + regions[-1]["y"] + regions[-1]["height"]
