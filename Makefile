@@ -94,7 +94,7 @@ format: setup ## lay out the C++ sources as .clang-format says
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | \
-		while IFS='	' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+		while IFS='	' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 	@echo 'The machine: MEM=512M CPUS=1 CPU=neoverse-n1 GIC=3 EL=1 LAYOUT=arm64 APPEND="..." INITRD=... (qemu/README.md)'
 
 clean: ## delete what was built

@@ -168,7 +168,7 @@ def test_frames_says_who_has_each_frame_of_ram(layout, zones):
     for first, last, frames, zone, owner in OWNED_RUN.findall(before):
         assert int(first, 16) == expected, "the runs are all of RAM, in order"
         assert int(frames) * 4096 == int(last, 16) + 1 - expected
-        assert zones.index(zone) >= 0
+        assert zone in zones
         owned[owner] = owned.get(owner, 0) + int(frames)
         expected = int(last, 16) + 1
     assert expected == 0x8000_0000
