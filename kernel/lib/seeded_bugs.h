@@ -36,6 +36,13 @@ enum class Bug : u8 {
   user_page_global,
   asid_reused_without_tlbi,
   vmalloc_reused_without_tlbi,
+  // What follows shows only where there is another CPU.
+  user_tlbi_on_this_cpu_only,
+  kernel_tlbi_on_this_cpu_only,
+  asid_flushed_on_this_cpu_only,
+  rollover_flushes_one_cpu,
+  running_asid_given_away,
+  last = running_asid_given_away
 };
 
 /// By the value of Bug.
@@ -64,6 +71,11 @@ inline constexpr std::string_view kBugNames[] = {
     "user-page-global",
     "asid-reused-without-tlbi",
     "vmalloc-reused-without-tlbi",
+    "user-tlbi-on-this-cpu-only",
+    "kernel-tlbi-on-this-cpu-only",
+    "asid-flushed-on-this-cpu-only",
+    "rollover-flushes-one-cpu",
+    "running-asid-given-away",
 };
 
 #ifdef MERIDIAN_TESTS

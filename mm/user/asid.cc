@@ -4,6 +4,8 @@
 #include <arch/paging.h>
 #include <arch/tlb.h>
 
+#include "kernel/lib/seeded_bugs.h"
+
 namespace meridian {
 namespace {
 
@@ -53,8 +55,9 @@ void AsidAllocator::begin_generation() {
     // A CPU that has not switched since the last generation began still runs what it ran then.
     const u64 active = cpu.active.exchange(0);
     if (active != 0) cpu.reserved = active;
+    if (seeded(Bug::running_asid_given_away)) cpu.reserved = 0;
     if (cpu.reserved != 0) taken_.take_this(number_of(cpu.reserved));
-    cpu.must_flush = true;
+    cpu.must_flush = !seeded(Bug::rollover_flushes_one_cpu) || &cpu == cpus_.data();
   }
 }
 

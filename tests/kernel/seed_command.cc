@@ -7,7 +7,7 @@
 namespace meridian {
 namespace {
 
-static_assert(std::size(kBugNames) == static_cast<usize>(Bug::vmalloc_reused_without_tlbi) + 1);
+static_assert(std::size(kBugNames) == static_cast<usize>(Bug::last) + 1);
 
 /// seed [NAME]: from here on the kernel has that bug; without a name, lists them.
 Result<void> cmd_seed(Writer& out, Args& args) {

@@ -24,8 +24,12 @@ Register register_of(uint32_t word) {
       return Register::ttbr1_el1;
     case operation(0, 2, 0, 2):
       return Register::tcr_el1;
+    case operation(0, 4, 1, 0):
+      return Register::sp_el0;
     case operation(0, 12, 0, 0):
       return Register::vbar_el1;
+    case operation(0, 13, 0, 4):
+      return Register::tpidr_el1;
     case operation(4, 1, 0, 0):
       return Register::sctlr_el2;
     case operation(4, 1, 1, 0):

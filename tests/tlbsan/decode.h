@@ -15,6 +15,8 @@ enum class Register : uint8_t {
   ttbr1_el1,
   tcr_el1,
   vbar_el1,
+  tpidr_el1,
+  sp_el0,
   sctlr_el2,
   hcr_el2
 };

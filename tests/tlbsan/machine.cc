@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <vector>
 
 namespace tlbsan {
@@ -16,11 +17,11 @@ namespace {
 constexpr size_t kSearched = 64 << 10;    // bytes from the start of a CPU's state
 constexpr size_t kPc = 32, kPstate = 33;  // as words after X0; SP is word 31
 
-template <typename Function>
-Function* find_function(const char* name) {
+template <typename Symbol>
+Symbol* find(const char* name) {
   void* const found = dlsym(RTLD_DEFAULT, name);
-  if (found == nullptr) refuse(name);
-  return reinterpret_cast<Function*>(found);
+  if (found == nullptr) refuse((std::string("it has no ") + name).c_str());
+  return reinterpret_cast<Symbol*>(found);
 }
 
 /// As much of what follows `start` as this process may read.
@@ -52,8 +53,9 @@ void refuse(const char* reason) {
 }
 
 Machine::Machine()
-    : get_cpu_(find_function<void*(int)>("qemu_get_cpu")),
-      read_write_(find_function<void(uint64_t, void*, uint64_t, bool)>("cpu_physical_memory_rw")) {}
+    : get_cpu_(find<void*(int)>("qemu_get_cpu")),
+      read_write_(find<void(uint64_t, void*, uint64_t, bool)>("cpu_physical_memory_rw")),
+      run_side_by_side_(find<const bool>("mttcg_enabled")) {}
 
 bool Machine::calibrate(unsigned cpu, uint64_t pc) {
   if (!entered_) {  // the first block is the loader's own

@@ -29,15 +29,17 @@ class Machine {
   uint64_t pc(unsigned cpu) const;
   uint32_t pstate(unsigned cpu) const;
 
+  /// Do the CPUs take turns (icount, one CPU), or do they run side by side?
+  bool cpus_take_turns() const { return !*run_side_by_side_; }
+
   void read_physical(uint64_t pa, void* to, size_t size) const;
 
  private:
-  static constexpr unsigned kMostCpus = 8;
-
   const unsigned char* state_of(unsigned cpu) const;
 
   void* (*get_cpu_)(int);
   void (*read_write_)(uint64_t pa, void* to, uint64_t size, bool is_write);
+  const bool* run_side_by_side_;
   size_t offset_ = 0;  // of X0 in a CPU's state
   bool entered_ = false;
 };

@@ -27,9 +27,17 @@ struct Access {
   bool unprivileged = false;
 };
 
+/// What differs from kernel to kernel.
+struct Habits {
+  /// It retries an access that faults though the tables allow it.
+  bool retries_spurious_faults = false;
+  /// Which register tells its threads apart: tpidr_el1 or sp_el0.
+  Register names_thread = Register::tpidr_el1;
+};
+
 class Model {
  public:
-  Model(Machine& machine, Reporter& reporter, unsigned cpus, bool spurious_faults_are_fine);
+  Model(Machine& machine, Reporter& reporter, unsigned cpus, const Habits& habits);
 
   /// The CPU is about to execute instructions at `pc`: whatever it executed before is complete.
   void begin_block(unsigned cpu, uint64_t pc);
@@ -65,13 +73,13 @@ class Model {
     Regime regime;
     uint64_t vectors = 0;
     unsigned el = 1;
+    Context context;
     bool asid_is_new = false;  // TTBR0 was written, and nothing translated with it yet
     bool pan = false;
     Tlb tlb;
     std::vector<Pending> pending;
     std::vector<Invalidation> open;  // no DSB came after them yet
     std::optional<Executed> executed;
-    uint64_t settled = 0;  // changes up to this one were this CPU's, and it has gone on to EL0
     std::unordered_map<uint16_t, uint64_t> root_of_asid;
     std::array<Known, 1024> known;
     unsigned generation = 1;
@@ -87,6 +95,9 @@ class Model {
   // registers.cc: what an instruction does to the state.
   void complete(Cpu& cpu, const Executed& done);
   void write_register(Cpu& cpu, const Executed& done, uint64_t value);
+  void switch_thread(Cpu& cpu, uint64_t thread);
+  void take_exception(Cpu& cpu, uint64_t vector);
+  void return_from_exception(Cpu& cpu, uint64_t pc);
   void check_asid(Cpu& cpu, uint64_t pc);  // before the first use of a new TTBR0
   void invalidate(Cpu& cpu, const Executed& done, uint64_t operand);
   void barrier(Cpu& cpu, const Dsb& dsb);
@@ -123,12 +134,14 @@ class Model {
 
   Machine& machine_;
   Reporter& reporter_;
-  bool spurious_faults_are_fine_;
+  Habits habits_;
   ReadWord read_;
   Tables tables_;
   std::vector<Cpu> cpus_;
   std::deque<Change> changes_;
   std::unordered_set<const Change*> settled_;  // invalidated somewhere, though not everywhere
+  std::unordered_map<uint64_t, uint64_t> settled_by_thread_;  // its changes up to this number
+  std::unordered_map<uint64_t, unsigned> depth_of_thread_;    // of those that do not run
   std::unordered_set<uint64_t> unlinked_;  // frames of tables that a cached walk may still reach
 };
 

@@ -5,14 +5,14 @@
 namespace tlbsan {
 namespace {
 
-constexpr uint64_t kVectorsSize = 0x800;
+constexpr uint64_t kVectorsSize = 0x800, kVectorSize = 0x80;
 
 }  // namespace
 
-Model::Model(Machine& machine, Reporter& reporter, unsigned cpus, bool spurious_faults_are_fine)
+Model::Model(Machine& machine, Reporter& reporter, unsigned cpus, const Habits& habits)
     : machine_(machine),
       reporter_(reporter),
-      spurious_faults_are_fine_(spurious_faults_are_fine),
+      habits_(habits),
       read_([&machine](uint64_t pa) {
         uint64_t word;
         machine.read_physical(pa, &word, sizeof(word));
@@ -22,7 +22,7 @@ Model::Model(Machine& machine, Reporter& reporter, unsigned cpus, bool spurious_
         machine.read_physical(frame << 12, words.data(), sizeof(words));
       }),
       cpus_(cpus) {
-  for (unsigned i = 0; i < cpus; ++i) cpus_[i].number = i;
+  for (unsigned i = 0; i < cpus; ++i) cpus_[i].number = i, cpus_[i].context.thread = i;
 }
 
 void Model::begin_block(unsigned number, uint64_t pc) {
@@ -35,7 +35,7 @@ void Model::begin_block(unsigned number, uint64_t pc) {
     cpu.executed.reset();
     complete(cpu, done);
   }
-  if (pc - cpu.vectors < kVectorsSize) synchronize(cpu);  // an exception was taken
+  if (pc - cpu.vectors < kVectorsSize) take_exception(cpu, pc - cpu.vectors);
 }
 
 void Model::execute(unsigned number, const Instruction& instruction, uint64_t pc) {
@@ -64,14 +64,35 @@ void Model::complete(Cpu& cpu, const Executed& done) {
   const uint64_t operand = machine_.x(cpu.number, instruction.rt);
   if (instruction.opcode == Opcode::tlbi) return invalidate(cpu, done, operand);
   if (instruction.opcode == Opcode::write_register) return write_register(cpu, done, operand);
+  return_from_exception(cpu, done.pc);
+}
+
+/// `vector` is where in the table it began: the lower half is for exceptions of the kernel's own.
+void Model::take_exception(Cpu& cpu, uint64_t vector) {
   synchronize(cpu);
+  if (vector % kVectorSize != 0) return;  // the rest of a handler that stands there
+  unsigned& depth = cpu.context.depth;
+  depth = vector < kVectorsSize / 2 ? depth + 1 : 0;
+}
+
+/// A thread that goes to EL0 has done what it had to.
+void Model::return_from_exception(Cpu& cpu, uint64_t pc) {
+  synchronize(cpu);
+  unsigned& depth = cpu.context.depth;
+  depth = cpu.el == 1 && depth != 0 ? depth - 1 : 0;
   if (cpu.el != 0) return;
-  cpu.settled = changes_.size();
-  check_asid(cpu, done.pc);
+  settled_by_thread_[cpu.context.thread] = changes_.size();
+  check_asid(cpu, pc);
+}
+
+/// Each thread is as deep in exceptions as it was when it ran last.
+void Model::switch_thread(Cpu& cpu, uint64_t thread) {
+  if (!is_high(thread)) return;  // a register that programs use, too, and it is theirs now
+  depth_of_thread_[cpu.context.thread] = cpu.context.depth;
+  cpu.context = {thread, depth_of_thread_[thread]};
 }
 
 void Model::write_register(Cpu& cpu, const Executed& done, uint64_t value) {
-  ++cpu.generation;
   Regime& regime = cpu.regime;
   switch (done.instruction.target) {
     case Register::sctlr_el1:
@@ -96,9 +117,14 @@ void Model::write_register(Cpu& cpu, const Executed& done, uint64_t value) {
     case Register::hcr_el2:
       if (value & 1) refuse("there is a stage 2, which the model does not know");
       break;
+    case Register::tpidr_el1:
+    case Register::sp_el0:
+      if (done.instruction.target == habits_.names_thread) switch_thread(cpu, value);
+      return;
     case Register::other:
-      break;
+      return;
   }
+  ++cpu.generation;
 }
 
 /// An ASID that comes back with other tables must have no entries left.
@@ -149,7 +175,7 @@ void Model::invalidate(Cpu& cpu, const Executed& done, uint64_t operand) {
                      .missing = "dsb ishst"});
   // With 8-bit ASIDs the upper half of the field is ignored.
   if (!(cpu.regime.tcr >> 36 & 1)) operand &= ~(uint64_t{0xff} << 56);
-  const Invalidation invalidation{form, operand, cpu.number};
+  const Invalidation invalidation{form, operand, cpu.number, cpu.context};
   cpu.open.push_back(invalidation);
   for (Cpu& target : cpus_) {
     if (!form.shareable && target.number != cpu.number) continue;
@@ -171,7 +197,8 @@ void Model::complete_invalidation(const Invalidation& invalidation) {
   for (Cpu& cpu : cpus_) {
     const bool reaches = invalidation.form.shareable || cpu.number == invalidation.cpu;
     cpu.tlb.remove_covered(invalidation, [&](Entry& entry) {
-      if (!reaches && entry.changed) settled_.insert(entry.changed);
+      if (!reaches && entry.changed && entry.changed->by == invalidation.by)
+        settled_.insert(entry.changed);
       if (!reaches || !(entry.invalidating & bit)) return false;
       entry.invalidating &= ~bit;
       return !comes_back(cpu, entry);

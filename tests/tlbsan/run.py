@@ -61,23 +61,34 @@ def all_suites():
     and one of them really leaves an ASID behind that was never invalidated."""
     listing = subprocess.run([CROSS + "nm", os.path.join(BUILD, "test/meridian.elf")],
                              stdout=subprocess.PIPE, check=True, encoding="utf-8").stdout
-    suites = set(re.findall(r" ktest_([a-z0-9_]+)_[A-Z]", listing)) - {"tour"}
+    suites = set(re.findall(r"\dktest_([a-z0-9_]+)_[A-Z]\w*Ev$", listing, re.MULTILINE)) - {"tour"}
+    if len(suites) < 10:
+        sys.exit(f"run.py: only these suites were found in the test image: {sorted(suites)}")
     return selftest(*(f"{suite}." for suite in sorted(suites)))
 
 
-MAPPING = selftest("live_tables.", "user.", "kernel_space.", "fixmap.", "ioremap.", "linear_map.", "vmalloc.E", "vmalloc.L")
+MAPPING = selftest("live_tables.", "user.", "user_space.", "kernel_space.", "fixmap.", "ioremap.", "linear_map.",
+                   "vmalloc.E", "vmalloc.L", "smp.ARemap")
+
+# Under icount CPUs take turns, and a run repeats exactly; without it they run side by side.
+TAKING_TURNS = {"CPUS": "2", "ICOUNT": "1"}
 
 
 def part():
     """What `make test` has the time for."""
-    return [Job("mappings", MAPPING), Job("programs", EL0_PROGRAMS)]
+    return [Job("mappings", MAPPING), Job("programs", EL0_PROGRAMS),
+            Job("mappings, 2 CPUs taking turns", MAPPING, "test", TAKING_TURNS),
+            Job("mappings, 4 CPUs side by side", MAPPING + "; " + selftest("smp."), "test", {"CPUS": "4"})]
 
 
 def everything():
-    """With icount, and so that a minute of the guest's does not depend on how slow the plugin is."""
+    """The tour with icount, so that a minute of the guest's does not depend on how slow the plugin is."""
     tests = all_suites()
     return [Job("programs", EL0_PROGRAMS), Job("tour", "tour", "kernel", {"ICOUNT": "1"}),
-            *(Job(f"tests, {layout}", tests, "test", {"LAYOUT": layout}) for layout in LAYOUTS)]
+            Job("tour, 2 CPUs taking turns", "tour", "kernel", TAKING_TURNS),
+            *(Job(f"tests, {layout}", tests, "test", {"LAYOUT": layout}) for layout in LAYOUTS),
+            *(Job(f"tests, {cpus} CPUs side by side", tests, "test", {"CPUS": cpus}) for cpus in ("2", "4")),
+            Job("tests, 2 CPUs taking turns", tests, "test", TAKING_TURNS)]
 
 
 class Symbols:
@@ -188,6 +199,7 @@ class Found(NamedTuple):
     """Who noticed a seeded bug."""
 
     bug: str
+    host: str  # what the host tests said
     programs: bool
     tests: bool
     kinds: list  # of tlbsan's reports
@@ -197,31 +209,65 @@ class Found(NamedTuple):
         return bool(self.kinds)
 
 
+HEADER = "kernel/lib/seeded_bugs.h"
+
+# The host tests of what a bug can be seeded in.
+HOST_TESTS = "*Mapper*:*Asid*:*Gather*:*Vmalloc*:*UserSpace*:*AddressSpace*:*Unmap*:*Replace*:*Split*:*Tlbi*:*Descriptor*"
+HOST_SECONDS = 300
+
+
 def bug_names():
-    with open(os.path.join(TOP, "kernel/lib/seeded_bugs.h"), encoding="utf-8") as header:
+    with open(os.path.join(TOP, HEADER), encoding="utf-8") as header:
         listed = header.read().split("kBugNames[] = {")[1].split("}")[0]
     return [name for name in re.findall(r'"([^"]+)"', listed) if name != "none"]
 
 
+def is_host_code(bug):
+    """Do the host tests contain a place that has the bug? They have another arch/aarch64/include."""
+    files = subprocess.run(["grep", "-rlE", rf"Bug::{bug.replace('-', '_')}\b", "arch", "kernel", "mm"], cwd=TOP,
+                           stdout=subprocess.PIPE, check=False, encoding="utf-8").stdout.split()
+    return any(not file.startswith("arch/aarch64/include/") for file in files if file != HEADER)
+
+
+def ask_host_tests(bug):
+    """What the host tests say to the bug, in a word."""
+    program = os.path.join(BUILD, "unit/unit_tests")
+    if not is_host_code(bug):
+        return "not their code"
+    try:
+        done = subprocess.run([program, f"--gtest_filter={HOST_TESTS}", "--gtest_fail_fast", "--gtest_brief=1"],
+                              env={**os.environ, "MERIDIAN_BUG": bug}, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, timeout=HOST_SECONDS, check=False)
+        return "found" if done.returncode != 0 else "-"
+    except subprocess.TimeoutExpired:
+        return "found"  # without a bug they take a fraction of that
+
+
 def look_for(bug):
-    """The same commands three times: programs and tests as they are, and the tests under tlbsan."""
-    tests = Job(bug, f"seed {bug}; {MAPPING}; {EL0_PROGRAMS}", "test")
-    programs = Job(bug, f"seed {bug}; {EL0_PROGRAMS}", "test")
+    """Host tests; programs, and the tests in the kernel, in plain QEMU; and both under tlbsan. On two
+    CPUs that take turns, so that a second run does the same."""
+    tests = Job(bug, f"seed {bug}; {MAPPING}; {EL0_PROGRAMS}", "test", TAKING_TURNS)
+    programs = Job(bug, f"seed {bug}; {EL0_PROGRAMS}", "test", TAKING_TURNS)
     kinds = {report["kind"] for report in start(tests, SEED_SECONDS).reports}
-    return Found(bug, start(programs, SEED_SECONDS, plugin=False).status != 0,
+    return Found(bug, ask_host_tests(bug), start(programs, SEED_SECONDS, plugin=False).status != 0,
                  start(tests, SEED_SECONDS, plugin=False).status != 0, sorted(kinds))
 
 
 def run_seeds(names):
+    clean = look_for("none")
+    if clean.host == "found" or clean.programs or clean.tests or clean.kinds:
+        print(f"without a seeded bug something is found already: {clean}")
+        return 1
     with ThreadPoolExecutor(CORES) as pool:
         found = list(pool.map(look_for, names))
-    print("| seeded bug | programs in QEMU | tests in the kernel | tlbsan |\n|---|---|---|---|")
+    print("| seeded bug | host tests | programs in QEMU | tests in the kernel | tlbsan |\n|---|---|---|---|---|")
     for each in found:
-        print(f"| {each.bug} | {'found' if each.programs else '-'} | {'found' if each.tests else '-'} | "
-              f"{', '.join(each.kinds) or '-'} |")
+        print(f"| {each.bug} | {each.host} | {'found' if each.programs else '-'} | "
+              f"{'found' if each.tests else '-'} | {', '.join(each.kinds) or '-'} |")
     missed = {each.bug for each in found if not each.by_tlbsan}
     print(f"{len(found) - len(missed)} of {len(found)} found by tlbsan, {sum(each.tests for each in found)} by the "
-          f"tests in the kernel, {sum(each.programs for each in found)} by running programs")
+          f"tests in the kernel, {sum(each.programs for each in found)} by running programs, "
+          f"{sum(each.host == 'found' for each in found)} by the host tests")
     return 1 if missed else 0
 
 

@@ -54,7 +54,8 @@ void Model::change(Cpu* cpu, uint64_t pc, Table& table, unsigned index, uint64_t
   if (table.is_dead) return;
   const unsigned number = cpu ? cpu->number : static_cast<unsigned>(cpus_.size());
   const Change& c = changes_.emplace_back(
-      Change{number, pc, table.word_of(index), before, table.words[index], changes_.size() + 1});
+      Change{number, cpu ? cpu->context : Context(), pc, table.word_of(index), before,
+             table.words[index], changes_.size() + 1});
   const bool cached = update_entries(table, c);
   check_freed(table, index, c);
   if (!cached && !is_reachable(table)) {
@@ -98,26 +99,27 @@ void Model::update_entry(Entry& entry, const Change& c) {
 }
 
 void Model::check_break(const Table& table, unsigned index, const Change& c) {
-  const auto report = [&](uint64_t cached, const char* what) {
+  const auto report = [&](uint64_t cached, uint16_t asid, const Change& change, const char* what) {
     reporter_.add({.kind = Kind::no_break_before_make,
                    .cpu = c.cpu,
                    .el = 1,
                    .pc = c.pc,
                    .va = table.va_of(index),
+                   .asid = asid,
                    .access = "store",
                    .what = what,
                    .cached = cached,
                    .now = c.after,
-                   .change = &c,
+                   .change = &change,
                    .missing = "break-before-make"});
   };
-  if (const char* what = conflict(c.before, c.after, table.level)) return report(c.before, what);
+  if (const char* what = conflict(c.before, c.after, table.level)) return report(c.before, 0, c, what);
   for (Cpu& cpu : cpus_)
     cpu.tlb.for_each_of(c.word, [&](Entry& entry) {
       const char* const what = conflict(entry.descriptor(), c.after, table.level);
       if (what == nullptr || entry.reported) return;
       entry.reported = true;
-      report(entry.descriptor(), what);
+      report(entry.descriptor(), entry.asid, entry.changed ? *entry.changed : c, what);
     });
 }
 

@@ -11,9 +11,18 @@
 
 namespace tlbsan {
 
+/// Who executes: a thread of the kernel, and how many of the kernel's own exceptions it is in. An
+/// interrupt handler that comes in the middle of something is not the one who does it.
+struct Context {
+  uint64_t thread = 0;
+  unsigned depth = 0;
+  friend bool operator==(const Context&, const Context&) = default;
+};
+
 /// A store that changed a table.
 struct Change {
   unsigned cpu = 0;
+  Context by = {};
   uint64_t pc = 0, word = 0, before = 0, after = 0;
   uint64_t number = 0;  // in the order of the run
 };
@@ -23,6 +32,7 @@ struct Invalidation {
   Tlbi form;
   uint64_t operand = 0;
   unsigned cpu = 0;
+  Context by = {};
 };
 
 /// One cached descriptor: a leaf, or a table that a walk went through. The latter is tagged with

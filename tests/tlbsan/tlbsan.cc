@@ -23,8 +23,8 @@ struct Block {
 };
 
 struct Sanitizer {
-  explicit Sanitizer(unsigned cpus, bool spurious_faults_are_fine)
-      : model(machine, reporter, cpus, spurious_faults_are_fine), moved(cpus) {}
+  Sanitizer(unsigned cpus, const Habits& habits)
+      : model(machine, reporter, cpus, habits), moved(cpus) {}
 
   std::mutex mutex;
   Machine machine;
@@ -103,24 +103,26 @@ void on_exit(qemu_plugin_id_t, void*) {
 }  // namespace tlbsan
 
 /// Arguments: out=FILE for the reports; spurious=fine if the kernel retries an access that faults
-/// though the tables allow it.
+/// though the tables allow it; thread=sp_el0 if that, not TPIDR_EL1, is what it knows threads by.
 int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info, int argc, char** argv) {
   using namespace tlbsan;
   if (std::strcmp(info->target_name, "aarch64") != 0 || !info->system_emulation)
     refuse("it is not qemu-system-aarch64");
-  bool spurious_faults_are_fine = false;
+  Habits habits;
   std::string out;
   for (int i = 0; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument.starts_with("out="))
       out = argument.substr(4);
     else if (argument == "spurious=fine")
-      spurious_faults_are_fine = true;
+      habits.retries_spurious_faults = true;
+    else if (argument == "thread=sp_el0")
+      habits.names_thread = Register::sp_el0;
     else
       refuse(("it was given the unknown argument " + argument).c_str());
   }
   const unsigned cpus = static_cast<unsigned>(info->system.max_vcpus);
-  sanitizer = new Sanitizer(cpus, spurious_faults_are_fine);
+  sanitizer = new Sanitizer(cpus, habits);
   if (!out.empty()) sanitizer->reporter.open(out.c_str());
   qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
   qemu_plugin_register_atexit_cb(id, on_exit, nullptr);

@@ -68,6 +68,7 @@ class TlbOrder {
 class KernelTlb : public TlbOrder {
  public:
   void invalidate(VirtAddr va, u64 size, u64 stride, TlbScope scope) const {
+    if (seeded(Bug::kernel_tlbi_on_this_cpu_only)) return hw::tlbi_vmalle1();
     u64 issued = 0;
     for (u64 offset = 0; offset < size; offset += stride, ++issued) {
       if (scope == TlbScope::leaf_only)
@@ -88,6 +89,7 @@ struct UserTlb : public TlbOrder {
   constexpr explicit UserTlb(u16 its_asid) : asid(its_asid) {}
 
   void invalidate(VirtAddr va, u64 size, u64 stride, TlbScope scope) const {
+    if (seeded(Bug::user_tlbi_on_this_cpu_only)) return hw::tlbi_vmalle1();
     u64 issued = 0;
     for (u64 offset = 0; offset < size; offset += stride, ++issued) {
       if (scope == TlbScope::leaf_only)
@@ -98,6 +100,7 @@ struct UserTlb : public TlbOrder {
     count_tlbis(issued);
   }
   void invalidate_all() const {
+    if (seeded(Bug::asid_flushed_on_this_cpu_only)) return hw::tlbi_vmalle1();
     hw::tlbi_aside1is(asid);
     count_tlbis(1);
   }
