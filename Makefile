@@ -63,7 +63,7 @@ gdbserver: kernel initramfs ## the machine halted at reset, waiting for GDB on T
 bench: kernel initramfs ## count the instructions of each operation, and print them as a table
 	@$(PYTHON) tests/bench.py
 
-.PHONY: test test-deep selftest unit coverage tlbsan
+.PHONY: test test-deep selftest unit coverage tlbsan litmus
 test: setup-browser ## every fast test; ends with `N passed, N failed, N skipped`
 	+@$(PYTHON) tests/run.py
 
@@ -78,6 +78,9 @@ unit: $(BUILD)/unit/unit_tests ## the unit tests on this computer; GTEST_FILTER=
 
 tlbsan: kernel initramfs test-kernel test-initramfs $(BUILD)/tlbsan.so ## run everything on the most hostile TLB there can be
 	@$(PYTHON) tests/tlbsan/run.py
+
+litmus: check-litmus ## the order of memory accesses: each barrier and TLBI sequence, as herd7 judges it
+	@$(PYTHON) tests/litmus/run.py
 
 coverage: $(BUILD)/coverage/unit_tests ## how much of mm/ the unit tests reach
 	@$(PYTHON) tests/coverage.py $(BUILD)/coverage

@@ -30,9 +30,10 @@ TEST_IMAGE = f"{BUILD}/test/Image"
 UNIT_TESTS = f"{BUILD}/unit/unit_tests"
 
 TIMED_OUT = 124  # run.py's exit status
-TLBSAN_SKIPPED = 77  # tests/tlbsan/run.py's exit status
+TOOL_SKIPPED = 77  # the exit status of tests/tlbsan/run.py and tests/litmus/run.py
 UNIT_TESTS_SECONDS = 240
 KERNEL_TESTS_SECONDS = 120
+LITMUS_SECONDS = 240
 SHOWN_LINES = 120  # of a failed test's output; all of it is in build/test-results
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
@@ -249,6 +250,16 @@ def guest_part(deep):
         yield from pytest_results("tests/guest", deep)
 
 
+def litmus_part(_):
+    """The order of memory accesses, which no emulator shows."""
+    yield make("the kernel's barriers and TLBI are those of the litmus tests", "check-litmus")
+    status, output = run([sys.executable, "tests/litmus/run.py"], LITMUS_SECONDS)
+    keep("litmus.txt", output)
+    print(f"litmus  {output.splitlines()[-1]}", flush=True)
+    yield Result("no litmus test is observed, and each twin is",
+                 {0: PASSED, TOOL_SKIPPED: SKIPPED}.get(status, FAILED), output)
+
+
 def tlbsan_part(deep):
     """The kernel on the most hostile TLB that the architecture allows, as a QEMU plugin models it."""
     built = make("tlbsan builds without a warning", f"{BUILD}/tlbsan.so")
@@ -258,7 +269,7 @@ def tlbsan_part(deep):
     status, output = run([sys.executable, "tests/tlbsan/run.py"] + ([] if deep else ["--part"]))
     keep("tlbsan.txt", output)
     print(f"tlbsan  {output.splitlines()[-1]}", flush=True)
-    verdict = {0: PASSED, TLBSAN_SKIPPED: SKIPPED}.get(status, FAILED)
+    verdict = {0: PASSED, TOOL_SKIPPED: SKIPPED}.get(status, FAILED)
     yield Result("no CPU may use a translation that is not in the tables", verdict, output)
     if deep and verdict == PASSED:
         status, output = run([sys.executable, "tests/tlbsan/run.py", "--seeds"])
@@ -277,6 +288,7 @@ PARTS = {
     "elf": elf_part,
     "unit": unit_part,
     "kernel": kernel_part,
+    "litmus": litmus_part,
     "tools": tools_part,
     "guest": guest_part,
     "tlbsan": tlbsan_part,

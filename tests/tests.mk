@@ -93,3 +93,11 @@ $(BUILD)/tlbsan.so: $(TLBSAN_OBJECTS)
 	$(Q)$(HOST_CXX) -shared -o $@ $^ -ldl
 
 -include $(TLBSAN_OBJECTS:.o=.d)
+
+# The kernel's own sequences of barriers and TLBI, compiled as it is, against the litmus tests.
+LITMUS_OBJECTS := $(addprefix $(BUILD)/kernel/obj/,tests/litmus/sequences.cc.o arch/aarch64/boot/enable_mmu.S.o)
+-include $(BUILD)/kernel/obj/tests/litmus/sequences.cc.d
+
+.PHONY: check-litmus
+check-litmus: $(LITMUS_OBJECTS)
+	@CROSS=$(CROSS) $(PYTHON) tests/litmus/check_sequences.py $(BUILD)/kernel/obj

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <arch/cpu.h>
+#include <arch/tlb.h>
 
 #include <array>
 #include <atomic>
@@ -82,6 +83,13 @@ class AsidContext {
   /// he loses a few translations, and this space has none left.)
   u16 asid() const { return static_cast<u16>(value_.load(std::memory_order_relaxed)); }
 
+  /// It has another number from now on. Whoever still reads the old one has published his changes
+  /// before this CPU walks the tables under the new one (litmus/new-asid).
+  void announce(u64 value) {
+    value_.store(value, std::memory_order_relaxed);
+    arch::UserTlb(static_cast<u16>(value)).publish();
+  }
+
  private:
   friend class AsidAllocator;
   std::atomic<u64> value_{0};  // generation above the number
@@ -111,7 +119,7 @@ class AsidAllocator {
     value = context.value_.load(std::memory_order_relaxed);
     if (!is_current(value)) {
       value = renew(value);
-      context.value_.store(value, std::memory_order_relaxed);
+      context.announce(value);
     }
     if (std::exchange(cpus_[cpu].must_flush, false)) flush();
     cpus_[cpu].active.store(value);

@@ -263,15 +263,13 @@ class ManySpaces {
   ManySpaces(const ManySpaces&) = delete;
   ManySpaces& operator=(const ManySpaces&) = delete;
 
-  /// Switches to the space as the scheduler does, and looks at its page; then leaves it.
+  /// Switches to the space as the scheduler does: right from the one before. Looks at its page.
   void visit(usize index, unsigned cpu) {
     Space& space = spaces_[index % kSpaces];
     arch::IrqGuard guard;
-    const arch::UserRoot previous = arch::user_root();
     const u16 asid = asids_.activate(space.context, cpu, arch::flush_own_tlb);
     arch::set_user_root({space.root, asid});
     EXPECT_EQ(*reinterpret_cast<const volatile u64*>(kStart.value()), space.frame.number());
-    arch::set_user_root(previous);
   }
 
  private:
@@ -300,11 +298,13 @@ KERNEL_TEST(live_tables, EverySpaceIsItselfThroughGenerationsOfAsids) {
   spaces = new (memory.value()) ManySpaces;
   arch::flush_all_tlbs();  // of entries under the same numbers
   on_each_cpu([](unsigned cpu) {
+    const arch::UserRoot previous = arch::user_root();
     u64 random = cpu + 1;
     for (u32 round = 0; round < 500; ++round) {
       random = random * 6'364'136'223'846'793'005 + 1'442'695'040'888'963'407;
       spaces->visit(random >> 40, cpu);
     }
+    arch::set_user_root(previous);
   });
   arch::flush_all_tlbs();
   spaces->~ManySpaces();

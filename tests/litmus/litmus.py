@@ -77,8 +77,8 @@ class LitmusTest:
             yield [each for each in LitmusTest(text).threads[thread] if each not in own]
 
 
-def all_tests():
-    for name in sorted(os.listdir(HERE)):
+def all_tests(folder=HERE):
+    for name in sorted(os.listdir(folder)):
         if name.endswith(".litmus"):
-            with open(os.path.join(HERE, name), encoding="utf-8") as file:
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
                 yield LitmusTest(file.read())

@@ -68,7 +68,7 @@ def all_suites():
 
 
 MAPPING = selftest("live_tables.", "user.", "user_space.", "kernel_space.", "fixmap.", "ioremap.", "linear_map.",
-                   "vmalloc.E", "vmalloc.L", "smp.ARemap")
+                   "vmalloc.L", "smp.ARemap")
 
 # Under icount CPUs take turns, and a run repeats exactly; without it they run side by side.
 TAKING_TURNS = {"CPUS": "2", "ICOUNT": "1"}
@@ -76,7 +76,7 @@ TAKING_TURNS = {"CPUS": "2", "ICOUNT": "1"}
 
 def part():
     """What `make test` has the time for."""
-    return [Job("mappings", MAPPING), Job("programs", EL0_PROGRAMS),
+    return [Job("mappings", MAPPING + "; " + selftest("vmalloc.E")), Job("programs", EL0_PROGRAMS),
             Job("mappings, 2 CPUs taking turns", MAPPING, "test", TAKING_TURNS),
             Job("mappings, 4 CPUs side by side", MAPPING + "; " + selftest("smp."), "test", {"CPUS": "4"})]
 

@@ -2,6 +2,7 @@
 /// Where vectors.S leads: each exception goes to the one who can deal with it, or to its report.
 #include <arch/cpu.h>
 #include <arch/interrupts.h>
+#include <arch/translate.h>
 #include <arch/trap.h>
 
 #include "arch/aarch64/hw/barrier.h"
@@ -43,6 +44,15 @@ constexpr const char* kDoors[] = {
 
 Fault fault_of(const TrapFrame& frame) { return {frame.esr, frame.far, frame.elr}; }
 
+/// Did the kernel fault where something is mapped? A CPU without FEAT_ETS2 may have walked for an
+/// access before it loaded what told it that the address is mapped now, by another CPU
+/// (tests/litmus/publish-to-others.litmus). The same access, made again, goes through.
+bool is_spurious(const Fault& fault) {
+  if (fault.kind() != FaultKind::translation || !fault.has_address()) return false;
+  return half_of(fault.address()) == Half::high &&
+         ask_mmu(fault.address(), Access::read, El::el1).ok;
+}
+
 }  // namespace
 
 extern "C" {
@@ -73,6 +83,7 @@ void trap_el0_fault(TrapFrame* frame) {
 /// own rights would only fault again.
 void trap_el1_sync(TrapFrame* frame) {
   const Fault fault = fault_of(*frame);
+  if (is_spurious(fault)) return;
   const ExEntry* entry = find_ex_entry(*frame);
   const bool may_be_resolved = entry != nullptr && entry->kind == ExKind::user_copy;
   if (may_be_resolved && fault.syndrome().is_abort() && handle_kernel_fault(*frame, fault)) return;

@@ -110,9 +110,10 @@ struct UserTlb : public TlbOrder {
 
 static_assert(Tlb<KernelTlb> && Tlb<UserTlb>);
 
-/// Forgets everything on this CPU: before it uses an ASID that was another space's.
+/// Forgets everything on this CPU: before it uses an ASID that was another space's. The first DSB
+/// is one for loads, too: what this CPU was told of before is flushed (litmus/flush-own).
 inline void flush_own_tlb() {
-  hw::dsb_ishst();
+  hw::dsb_ish();
   hw::tlbi_vmalle1();
   count_tlbis(1);
   hw::dsb_ish();
