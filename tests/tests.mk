@@ -31,7 +31,10 @@ UNIT_KERNEL_SOURCES := $(wildcard \
 	mm/layout/*.cc \
 	mm/slab/*.cc \
 	mm/user/*.cc)
-UNIT_SOURCES := $(UNIT_TESTS) $(UNIT_KERNEL_SOURCES) $(wildcard tests/support/*.cc)
+# tlbsan's parts that know nothing of QEMU.
+TLBSAN_PURE := $(addprefix tests/tlbsan/,decode.cc tlb.cc walk.cc)
+
+UNIT_SOURCES := $(UNIT_TESTS) $(UNIT_KERNEL_SOURCES) $(TLBSAN_PURE) $(wildcard tests/support/*.cc)
 
 # The fake architecture takes the place of arch/aarch64/include; nothing else differs for the code, which
 # checks itself as in the test image (kernel/lib/self_checks.h). Lines are all that a sanitizer's report
