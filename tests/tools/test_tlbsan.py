@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""tlbsan itself, as a plugin of QEMU: it finds the registers, and it ends the run, with a reason, where
+it cannot see what it must."""
+
+import os
+import subprocess
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.join(TOP, os.environ.get("BUILD") or "build")
+CROSS = os.environ.get("CROSS", "aarch64-linux-gnu-")
+QEMU = (os.environ.get("QEMU") or "qemu-system-aarch64").split()
+
+REFUSED = 3  # QEMU's exit status
+T0SZ_25, IPS_40 = 25, 2 << 32
+PLAIN = T0SZ_25 | IPS_40
+# The same block again, with another memory type and no invalidation.
+REMAP = "ldr x6, [x0, #8]; orr x6, x6, #4; str x6, [x0, #8]; dsb ish; isb"
+
+
+@pytest.fixture(name="plugin", scope="module")
+def plugin_fixture():
+    subprocess.run(["make", "--no-print-directory", "-s", f"{BUILD}/tlbsan.so"], cwd=TOP, check=True)
+    return os.path.join(BUILD, "tlbsan.so")
+
+
+def guest(folder, tcr=PLAIN, remap=""):
+    made, image = folder / "guest.o", folder / "guest.bin"
+    subprocess.run([CROSS + "gcc", "-c", "-march=armv8-a", f"-DTCR={tcr:#x}", f"-DREMAP={remap}", "-o", made,
+                    os.path.join(HERE, "tlbsan_guest.S")], check=True)
+    subprocess.run([CROSS + "objcopy", "-O", "binary", "-j", ".text", made, image], check=True)
+    return image
+
+
+def run(plugin, folder, *machine, arguments=""):
+    """(exit status, what QEMU said, what the plugin wrote)."""
+    out = folder / "reports"
+    done = subprocess.run([*QEMU, "-M", "virt", "-cpu", "cortex-a72", "-display", "none", "-monitor", "none", "-serial",
+                           "null", "-net", "none", "-semihosting", *machine, "-plugin", f"{plugin},out={out}{arguments}"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
+                          check=False, encoding="utf-8")
+    return done.returncode, done.stdout, out.read_text(encoding="utf-8") if out.exists() else ""
+
+
+@pytest.mark.parametrize("machine", [(), ("-smp", "2"), ("-icount", "shift=0,sleep=off"), ("-M", "virt,virtualization=on"),
+                                     ("-cpu", "max"), ("-cpu", "cortex-a53"), ("-cpu", "neoverse-n1")])
+def test_it_finds_the_registers_of_each_machine(plugin, tmp_path, machine):
+    if "virt,virtualization=on" in machine:  # the guest stays at EL2, where nothing is checked
+        machine += ("-kernel", guest(tmp_path, remap=""))
+        status, said, wrote = run(plugin, tmp_path, *machine)
+        assert (status, said) == (0, "") and "accesses=0 " in wrote
+        return
+    status, said, wrote = run(plugin, tmp_path, *machine, "-kernel", guest(tmp_path))
+    assert (status, said) == (0, "")
+    assert "end accesses=2" in wrote and " reports=0 " in wrote
+
+
+def test_it_reports_what_the_guest_does_wrong(plugin, tmp_path):
+    _, _, wrote = run(plugin, tmp_path, "-kernel", guest(tmp_path, remap=REMAP))
+    assert "report kind=no-break-before-make" in wrote and "what=another memory type" in wrote
+
+
+def test_it_refuses_a_machine_whose_registers_it_does_not_find(plugin, tmp_path):
+    firmware = tmp_path / "firmware"
+    firmware.write_bytes(bytes.fromhex("1f2003d5 00000014".replace(" ", "")) * 512)  # nop; b .
+    status, said, _ = run(plugin, tmp_path, "-bios", firmware)
+    assert status == REFUSED and "no place in the CPU's state looks like the registers" in said
+
+
+@pytest.mark.parametrize("bits, reason", [(1 << 39, "access flags or dirty state kept by hardware"),
+                                          (2 << 14, "a granule other than 4 KiB")])
+def test_it_refuses_translation_that_it_does_not_know(plugin, tmp_path, bits, reason):
+    status, said, _ = run(plugin, tmp_path, "-kernel", guest(tmp_path, PLAIN | bits))
+    assert status == REFUSED and f"tlbsan: cannot run with this QEMU: {reason}" in said
+
+
+def test_it_refuses_an_argument_that_it_does_not_know(plugin, tmp_path):
+    status, said, _ = run(plugin, tmp_path, "-kernel", guest(tmp_path), arguments=",spurius=fine")
+    assert status == REFUSED and "unknown argument spurius=fine" in said
