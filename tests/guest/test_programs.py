@@ -79,6 +79,13 @@ def test_nothing_of_one_program_is_seen_by_the_next():
     assert boot("run dirty", "run dirty", "run dirty", initrd=TEST_INITRAMFS).status == 0
 
 
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_tables_can_change_on_several_cpus_at_once(cpus):
+    result = boot("run tables 4", cpus=cpus, initrd=TEST_INITRAMFS)
+    assert "tables: 4 workers did what they should" in result.output
+    assert result.status == 0
+
+
 def test_unknown_system_calls_are_counted():
     output = boot("run user_abi one 'two words'", "syscalls", initrd=TEST_INITRAMFS).output
     assert re.search(r"^ +64  write +\d+$", output, re.MULTILINE)

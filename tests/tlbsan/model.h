@@ -100,6 +100,7 @@ class Model {
   void return_from_exception(Cpu& cpu, uint64_t pc);
   void check_asid(Cpu& cpu, uint64_t pc);  // before the first use of a new TTBR0
   void invalidate(Cpu& cpu, const Executed& done, uint64_t operand);
+  static bool is_meant(const Invalidation& invalidation, const Pending& pending);
   void barrier(Cpu& cpu, const Dsb& dsb);
   void complete_invalidation(const Invalidation& invalidation);
   bool comes_back(const Cpu& cpu, const Entry& entry) const;

@@ -154,13 +154,23 @@ void Model::check_asid(Cpu& cpu, uint64_t pc) {
   });
 }
 
+/// Is the invalidation for what this store changed? One that names no address may be for something
+/// else, if another thread made the change and has been interrupted.
+bool Model::is_meant(const Invalidation& invalidation, const Pending& pending) {
+  if (names_addresses(invalidation)) return names(invalidation, pending.va);
+  return pending.change->by.thread == invalidation.by.thread;
+}
+
 void Model::invalidate(Cpu& cpu, const Executed& done, uint64_t operand) {
   const Tlbi& form = done.instruction.tlbi;
   if (form.unknown) refuse("a TLBI of an unknown form");
   if (form.by == TlbiBy::none) return;
   ++reporter_.counts.invalidations;
+  // With 8-bit ASIDs the upper half of the field is ignored.
+  if (!(cpu.regime.tcr >> 36 & 1)) operand &= ~(uint64_t{0xff} << 56);
+  const Invalidation invalidation{form, operand, cpu.number, cpu.context};
   for (const Pending& pending : cpu.pending)
-    if (!pending.ordered && pending.change->before & 1)
+    if (!pending.ordered && pending.change->before & 1 && is_meant(invalidation, pending))
       reporter_.add({.kind = Kind::tlbi_before_dsb,
                      .cpu = cpu.number,
                      .el = cpu.el,
@@ -173,9 +183,6 @@ void Model::invalidate(Cpu& cpu, const Executed& done, uint64_t operand) {
                      .now = pending.change->after,
                      .change = pending.change,
                      .missing = "dsb ishst"});
-  // With 8-bit ASIDs the upper half of the field is ignored.
-  if (!(cpu.regime.tcr >> 36 & 1)) operand &= ~(uint64_t{0xff} << 56);
-  const Invalidation invalidation{form, operand, cpu.number, cpu.context};
   cpu.open.push_back(invalidation);
   for (Cpu& target : cpus_) {
     if (!form.shareable && target.number != cpu.number) continue;

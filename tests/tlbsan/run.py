@@ -32,7 +32,7 @@ SEED_SECONDS = 120
 LAYOUTS = ("arm64", "arm64-39", "x86-64", "i386", "i386-6.1")
 LEAST_ACCESSES = 10_000_000
 
-EL0_PROGRAMS = "; ".join(["run hello"] * 3)
+EL0_PROGRAMS = "; ".join(["run hello"] * 3 + ["run tables 2 1"])
 
 
 class Job(NamedTuple):
@@ -78,7 +78,8 @@ def part():
     """What `make test` has the time for."""
     return [Job("mappings", MAPPING + "; " + selftest("vmalloc.E")), Job("programs", EL0_PROGRAMS),
             Job("mappings, 2 CPUs taking turns", MAPPING, "test", TAKING_TURNS),
-            Job("mappings, 4 CPUs side by side", MAPPING + "; " + selftest("smp."), "test", {"CPUS": "4"})]
+            Job("mappings, 4 CPUs side by side", MAPPING + "; " + selftest("smp."), "test", {"CPUS": "4"}),
+            Job("programs, 4 CPUs side by side", "run tables 4 1", "test", {"CPUS": "4"})]
 
 
 def everything():
@@ -88,7 +89,10 @@ def everything():
             Job("tour, 2 CPUs taking turns", "tour", "kernel", TAKING_TURNS),
             *(Job(f"tests, {layout}", tests, "test", {"LAYOUT": layout}) for layout in LAYOUTS),
             *(Job(f"tests, {cpus} CPUs side by side", tests, "test", {"CPUS": cpus}) for cpus in ("2", "4")),
-            Job("tests, 2 CPUs taking turns", tests, "test", TAKING_TURNS)]
+            Job("tests, 2 CPUs taking turns", tests, "test", TAKING_TURNS),
+            Job("programs, 2 CPUs taking turns", "run tables 4 2", "test", TAKING_TURNS),
+            *(Job(f"programs, {layout}, 4 CPUs side by side", "run tables 8 3", "test", {"CPUS": "4", "LAYOUT": layout})
+              for layout in LAYOUTS)]
 
 
 class Symbols:

@@ -43,6 +43,11 @@ bool same_place(const Entry& a, const Entry& b) {
 
 }  // namespace
 
+bool names(const Invalidation& invalidation, uint64_t va) {
+  const Span named = addresses_of(invalidation);
+  return named.first <= va && va <= named.last;
+}
+
 bool covers(const Invalidation& invalidation, const Entry& entry) {
   const Tlbi& form = invalidation.form;
   const uint16_t asid = static_cast<uint16_t>(invalidation.operand >> 48);

@@ -61,6 +61,11 @@ struct Entry {
   bool matches(uint16_t current) const { return global || asid == current; }
 };
 
+inline bool names_addresses(const Invalidation& invalidation) {
+  return invalidation.form.by >= TlbiBy::va_asid;
+}
+/// Is `va` among the addresses that it names?
+bool names(const Invalidation& invalidation, uint64_t va);
 /// Does the invalidation name this entry?
 bool covers(const Invalidation& invalidation, const Entry& entry);
 
@@ -93,7 +98,7 @@ class Tlb {
     const auto if_covered = [&](Entry& entry) {
       if (covers(invalidation, entry)) visit(entry);
     };
-    const bool one_address = invalidation.form.by >= TlbiBy::va_asid && !invalidation.form.range;
+    const bool one_address = names_addresses(invalidation) && !invalidation.form.range;
     if (one_address)
       for_each_at(address_of(invalidation.operand), if_covered);
     else
