@@ -167,6 +167,7 @@ Result<WaitOutcome> wait_for_child(const WaitRequest& request) {
   WaitOutcome outcome;
   bool has_any = false;
   Gone gone;
+  Ref<Process> alive;  // has a space, whose lock sleeps: it is asked when the table is open again
   const auto look = [&](ProcessTable& table) {
     has_any = false;
     for (Process* child = me.children.front(); child != nullptr; child = me.children.next(*child)) {
@@ -175,8 +176,11 @@ Result<WaitOutcome> wait_for_child(const WaitRequest& request) {
       outcome = news_of(request, *child);
       if (outcome.pid == 0) continue;
       const bool ended = child->family.state == ProcessState::ended;
-      outcome.usage = ended ? child->family.usage : usage_of(*child);
-      outcome.usage.add(child->family.children_usage);
+      outcome.usage = child->family.children_usage;
+      if (ended)
+        outcome.usage.add(child->family.usage);
+      else
+        alive = Ref<Process>(*child);
       if (ended && !request.leave) {
         me.family.children_usage.add(outcome.usage);
         reap(table, *child, gone);
@@ -189,6 +193,7 @@ Result<WaitOutcome> wait_for_child(const WaitRequest& request) {
   drop(gone);
   if (!waited.has_value()) return waited.error();
   if (!has_any) return Error{Errc::not_found};
+  if (alive) outcome.usage.add(usage_of(*alive));
   return outcome;
 }
 

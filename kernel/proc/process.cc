@@ -64,14 +64,11 @@ void Process::set_limits(const Limits& limits) {
   resources_.with([&](Resources& r) { r.limits = limits; });
 }
 
-void Process::set_limit(LimitKind kind, Limit limit) {
-  resources_.with([&](Resources& r) {
-    r.limits[kind] = limit;
-    if (space_) space_->set_limits(r.limits.of_space());
-  });
-}
-
 namespace {
+
+/// Held while limits change, so that a space has them in the order in which its process got them. (A
+/// space has a lock that sleeps: nothing is asked of it with resources_ locked.)
+constinit Mutex limit_changes;
 
 Usage usage_in(UserSpace& space) {
   const SpaceStats stats = space.stats();
@@ -82,25 +79,42 @@ Usage usage_in(UserSpace& space) {
 
 }  // namespace
 
+void Process::set_limit(LimitKind kind, Limit limit) {
+  MutexGuard guard(limit_changes);
+  Ref<UserSpace> space;
+  const Limits all = resources_.with([&](Resources& r) {
+    r.limits[kind] = limit;
+    space = space_;
+    return r.limits;
+  });
+  if (space) space->set_limits(all.of_space());
+}
+
 /// What happened in a space before the process came (another's, after vfork) is not its own.
 void Process::set_space(Ref<UserSpace> space) {
+  MutexGuard guard(limit_changes);
+  Usage own, others;
+  if (space_) own = usage_in(*space_);
+  if (space) {
+    space->set_limits(limits().of_space());
+    others = usage_in(*space);
+  }
   resources_.with([&](Resources& r) {
-    if (space_) r.in_earlier_spaces.add(usage_in(*space_));
-    std::swap(space_, space);
-    if (!space_) return;
-    space_->set_limits(r.limits.of_space());
-    const Usage others = usage_in(*space_);
+    r.in_earlier_spaces.add(own);
     r.in_earlier_spaces.minor_faults -= others.minor_faults;
     r.in_earlier_spaces.major_faults -= others.major_faults;
+    std::swap(space_, space);
   });
 }
 
 Usage Process::memory_usage() {
-  return resources_.with([&](Resources& r) {
-    Usage usage = r.in_earlier_spaces;
-    if (space_) usage.add(usage_in(*space_));
-    return usage;
+  Ref<UserSpace> space;
+  Usage usage = resources_.with([&](Resources& r) {
+    space = space_;
+    return r.in_earlier_spaces;
   });
+  if (space) usage.add(usage_in(*space));
+  return usage;
 }
 
 }  // namespace meridian
