@@ -5,6 +5,7 @@
 #include <arch/registers.h>
 #include <arch/tlb.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -127,11 +128,14 @@ class [[nodiscard]] HeldZone {
 /// Single frames taken from the allocator; one set at a time.
 class [[nodiscard]] TakenFrames {
  public:
-  static constexpr usize kCount = 200;  // fewer than a CPU's cache keeps
+  static constexpr usize kCount = 4096;  // more than earlier tests left scattered
 
   TakenFrames() {
     drain_frame_cache();
     for (Frame& frame : frames_) frame = alloc_frame(FrameOwner::kernel).value();
+    // Which comes first depends on what was freed before.
+    std::sort(frames_.begin(), frames_.end(),
+              [](Frame a, Frame b) { return a.number() < b.number(); });
   }
   TakenFrames(const TakenFrames&) = delete;
   TakenFrames& operator=(const TakenFrames&) = delete;
@@ -297,7 +301,7 @@ KERNEL_TEST(tour, B2FailsIfASystemCallChangesTtbr0) {
   {
     const MeddlingConsole console([] {
       arch::UserRoot root = arch::user_root();
-      root.asid |= 0x80;  // none that the stop's program has: there are few so far
+      root.asid ^= 0x8000;  // a number that no space has had: there are few so far
       arch::set_user_root(root);
     });
     EXPECT_STOP_FAILS("B2",
