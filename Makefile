@@ -85,6 +85,11 @@ litmus: check-litmus ## the order of memory accesses: each barrier and TLBI sequ
 coverage: $(BUILD)/coverage/unit_tests ## how much of mm/ the unit tests reach
 	@$(PYTHON) tests/coverage.py $(BUILD)/coverage
 
+.PHONY: busybox
+busybox: initramfs ## fetch Debian's busybox for arm64, and pack it: make run INITRD=build/busybox.cpio
+	$(call say,BUSYBOX,$(BUILD)/busybox.cpio)
+	$(Q)sh qemu/busybox.sh $(BUILD)/busybox.cpio $(ROOTFS_PROGRAMS)
+
 .PHONY: setup setup-browser help clean format
 setup: ## install the tools that are missing; SETUP=no only prints the command
 	@SETUP=$(SETUP) sh qemu/setup.sh
