@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A real Linux program that people know: Debian's busybox, as an interactive shell. Skipped, with the
-reason, where it cannot be fetched (`make busybox-initramfs`)."""
+reason, where it cannot be fetched (`make busybox`)."""
 
 import os
 import re
