@@ -37,9 +37,7 @@ class OpenDirectory final : public PositionedFile {
 
   Directory& directory() { return *inode().as_directory(); }
   Result<u64> read_from(u64, ByteSink&) override { return Error{Errc::is_a_directory}; }
-  Result<u64> write_to(u64&, ByteSource&) override {
-    return Error{Errc::is_a_directory};
-  }
+  Result<u64> write_to(u64&, ByteSource&) override { return Error{Errc::is_a_directory}; }
   u64 end() override { return 0; }
   void destroy_this() override { destroy_counted(this); }
 };

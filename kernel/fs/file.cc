@@ -81,9 +81,7 @@ Result<u64> PositionedFile::do_write(ByteSource& from) {
   return position_.with([&](u64& position) { return write_to(position, from); });
 }
 
-Result<u64> PositionedFile::do_read_at(u64 offset, ByteSink& to) {
-  return read_from(offset, to);
-}
+Result<u64> PositionedFile::do_read_at(u64 offset, ByteSink& to) { return read_from(offset, to); }
 
 Result<u64> PositionedFile::do_write_at(u64 offset, ByteSource& from) {
   return write_to(offset, from);

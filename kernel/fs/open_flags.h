@@ -31,7 +31,8 @@ class OpenFlags {
   static constexpr u32 kChangeable = kAppend | kNonblock | kDirect | kNoAccessTime;
 
   /// What an open file keeps: the others are for the moment of opening, or a descriptor's.
-  static constexpr u32 kKept = 3 | kChangeable | kDirectory | kNoFollow | kLargeFile | kPath | kUnnamed;
+  static constexpr u32 kKept =
+      3 | kChangeable | kDirectory | kNoFollow | kLargeFile | kPath | kUnnamed;
 
   constexpr OpenFlags() = default;
   constexpr explicit OpenFlags(u32 bits) : bits_(bits) {}

@@ -221,8 +221,8 @@ Result<u64> Pipe::fill(const Pages& pages, u64 start, u64 count, ByteSource& fro
   return done;
 }
 
-/// As much as there is room for, and at least `least`. (An atomic write of which some cannot be read
-/// is not made at all.)
+/// As much as there is room for, and at least `least`. (An atomic write of which some cannot be
+/// read is not made at all.)
 Result<u64> Pipe::write_some(ByteSource& from, u64 least, Wait wait) {
   Pages pages;
   u64 start = 0, count = 0;

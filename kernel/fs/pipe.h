@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Pipes: a ring of pages between those who write and those who read. A page has memory from when
-/// it is first written. Bytes are copied straight between the pages and where they come from or go to,
-/// which may sleep: so without the ring's lock, by one reader and one writer at a time.
+/// it is first written. Bytes are copied straight between the pages and where they come from or go
+/// to, which may sleep: so without the ring's lock, by one reader and one writer at a time.
 #pragma once
 
 #include "kernel/fs/file.h"
@@ -26,7 +26,8 @@ class Pipe : public RefCounted {
   void drop_writer();
 
   enum class Wait : u8 { yes, no };
-  /// What there is, up to `to`; 0 if nothing is and nobody writes. Errc::try_again, interrupted, fault.
+  /// What there is, up to `to`; 0 if nothing is and nobody writes. Errc::try_again, interrupted,
+  /// fault.
   Result<u64> read(ByteSink& to, Wait wait);
   /// Errc::broken_pipe if nobody reads (the caller sends SIGPIPE), try_again, interrupted (if no
   /// byte was written yet), fault, out_of_frames.

@@ -65,8 +65,8 @@ class PollQueue {
  public:
   constexpr PollQueue() = default;
 
-  /// Wakes all that have joined. Any context. (Whoever has joined looks at the file under a lock that
-  /// the caller has held for the change; so it saw the change, or is seen here.)
+  /// Wakes all that have joined. Any context. (Whoever has joined looks at the file under a lock
+  /// that the caller has held for the change; so it saw the change, or is seen here.)
   void notify() {
     if (count_.load(std::memory_order_relaxed) == 0) return;
     SpinGuard guard(lock_);

@@ -41,8 +41,8 @@ class WaitQueue {
     }
   }
 
-  // With nobody there these cost one load. Whoever waits came under the state's lock, and whoever wakes
-  // has held it since: so a waiter that saw the state before the change is seen here.
+  // With nobody there these cost one load. Whoever waits came under the state's lock, and whoever
+  // wakes has held it since: so a waiter that saw the state before the change is seen here.
 
   /// Wakes who has waited longest. Right if every waiter waits for the same thing; else
   /// wake_all(), and those whose time has not come sleep again.

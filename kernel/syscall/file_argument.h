@@ -42,15 +42,14 @@ class PathArgument {
   std::string_view text() const { return path_.text(); }
 
  private:
-  PathArgument(UserPath path, PathStart start)
-      : path_(std::move(path)), start_(std::move(start)) {}
+  PathArgument(UserPath path, PathStart start) : path_(std::move(path)), start_(std::move(start)) {}
 
   UserPath path_;
   PathStart start_;
 };
 
-/// The inode that `directory` and `path` name. Of `flags` it heeds AT_EMPTY_PATH (with an empty path
-/// the descriptor's own file), and `follow` says what becomes of a link.
+/// The inode that `directory` and `path` name. Of `flags` it heeds AT_EMPTY_PATH (with an empty
+/// path the descriptor's own file), and `follow` says what becomes of a link.
 Result<Ref<Inode>> inode_at(const Syscall& call, usize directory, usize path, u32 flags,
                             FollowLast follow);
 /// With AT_SYMLINK_NOFOLLOW in `flags`, as most calls have it.

@@ -30,7 +30,8 @@ SyscallResult sys_openat(const Syscall& call) {
   constexpr u32 kDirectoryBit = OpenFlags::kDirectory;
   u32 bits = flags_of(call, 2) | OpenFlags::kLargeFile;
   if ((bits & OpenFlags::kPath) != 0)
-    bits &= OpenFlags::kPath | OpenFlags::kDirectory | OpenFlags::kNoFollow | OpenFlags::kCloseOnExec;
+    bits &=
+        OpenFlags::kPath | OpenFlags::kDirectory | OpenFlags::kNoFollow | OpenFlags::kCloseOnExec;
   const OpenFlags flags(bits);
   if (flags.has(OpenFlags::kUnnamed) && (bits & kDirectoryBit) == 0) return Errno::einval;
   const PathArgument path = TRY(PathArgument::of(call, 0, 1));
@@ -39,7 +40,9 @@ SyscallResult sys_openat(const Syscall& call) {
   return give_descriptor(call, std::move(file), close_on_exec_of(bits));
 }
 
-SyscallResult sys_close(const Syscall& call) { return call.caller.files().close(flags_of(call, 0)); }
+SyscallResult sys_close(const Syscall& call) {
+  return call.caller.files().close(flags_of(call, 0));
+}
 
 SyscallResult sys_close_range(const Syscall& call) {
   constexpr u32 kUnshare = 2, kCloseOnExec = 4;
@@ -54,7 +57,8 @@ SyscallResult sys_close_range(const Syscall& call) {
   return u64{0};
 }
 
-/// The numbers are told before there is anything behind them, so that a bad address changes nothing.
+/// The numbers are told before there is anything behind them, so that a bad address changes
+/// nothing.
 SyscallResult sys_pipe2(const Syscall& call) {
   constexpr u32 kKnown = OpenFlags::kCloseOnExec | OpenFlags::kNonblock | OpenFlags::kDirect;
   const u32 flags = flags_of(call, 1), limit = descriptor_limit(call.caller);
@@ -258,7 +262,8 @@ SyscallResult sys_lseek(const Syscall& call) {
   const Ref<File> file = TRY(usable_file_of(call, 0));
   const u32 whence = flags_of(call, 2);
   const i64 offset = static_cast<i64>(call.x[1]);
-  if (whence <= static_cast<u32>(Whence::end)) return file->seek(offset, static_cast<Whence>(whence));
+  if (whence <= static_cast<u32>(Whence::end))
+    return file->seek(offset, static_cast<Whence>(whence));
   if (whence > kHole) return Errno::einval;
   if (!file->is_seekable()) return Errno::espipe;
   const u64 size = file->inode().status().size;

@@ -162,8 +162,7 @@ SyscallResult check_access(const Syscall& call, u32 flags) {
   const u32 mode = flags_of(call, 2);
   if ((mode & ~kKnown) != 0) return Errno::einval;
   const Ref<Inode> inode = TRY(inode_at(call, 0, 1, flags));
-  const bool executable =
-      inode->is(InodeType::directory) || (inode->status().mode & 0111) != 0;
+  const bool executable = inode->is(InodeType::directory) || (inode->status().mode & 0111) != 0;
   return (mode & kExecute) != 0 && !executable ? Errno::eacces : SyscallResult(u64{0});
 }
 

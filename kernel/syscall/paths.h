@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Calls on names and what they stand for. What each does is in its section 2 manual page; where it
-/// does less, its definition says so. (There is one user, root: no permission bit refuses anything.)
+/// does less, its definition says so. (There is one user, root: no permission bit refuses
+/// anything.)
 #pragma once
 
 #include "kernel/syscall/syscall.h"

@@ -99,12 +99,10 @@ Result<u64> poll_files(const Syscall& call, std::span<PollFd> fds, const Timeout
                        std::optional<SignalSet> mask) {
   Watches watches;
   const u64 not_open = TRY(watch_all(call.caller.files(), fds, watches));
-  const u64 ready = not_open != 0 ? watches.look()
-                                  : TRY(wait_with_mask(call.caller, watches, timeout, mask));
+  const u64 ready =
+      not_open != 0 ? watches.look() : TRY(wait_with_mask(call.caller, watches, timeout, mask));
   usize i = 0;
-  watches.for_each([&](const Watch& watch) {
-    fds[i++].revents |= static_cast<u16>(watch.found);
-  });
+  watches.for_each([&](const Watch& watch) { fds[i++].revents |= static_cast<u16>(watch.found); });
   for (i = 0; i < fds.size(); ++i)
     TRY(write_user(call.address(0) + i * sizeof(PollFd) + offsetof(PollFd, revents),
                    fds[i].revents));

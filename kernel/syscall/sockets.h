@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// There are no sockets, and this says so as Linux would: no family of addresses is supported, and no
-/// descriptor is a socket's. (Programs ask, and cope: C libraries look for name services, shells for
-/// whoever may have started them.)
+/// There are no sockets, and this says so as Linux would: no family of addresses is supported, and
+/// no descriptor is a socket's. (Programs ask, and cope: C libraries look for name services, shells
+/// for whoever may have started them.)
 #pragma once
 
 #include "kernel/syscall/syscall.h"

@@ -80,9 +80,7 @@ static_assert(sizeof(Statx) == 256 && offsetof(Statx, mode) == 28 && offsetof(St
 Statx::Time statx_time(FileTime time) { return {time.seconds, time.nanoseconds, 0}; }
 
 u32 major_of(u64 device) { return device >> 8 & 0xfff; }
-u32 minor_of(u64 device) {
-  return static_cast<u32>((device & 0xff) | (device >> 12 & 0xfff00));
-}
+u32 minor_of(u64 device) { return static_cast<u32>((device & 0xff) | (device >> 12 & 0xfff00)); }
 
 }  // namespace
 

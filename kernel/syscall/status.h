@@ -14,8 +14,8 @@ SyscallResult sys_fstat(const Syscall& call);
 SyscallResult sys_statx(const Syscall& call);
 
 inline constexpr SyscallEntry kStatusCalls[] = {
-    {43, "statfs", sys_statfs},         {44, "fstatfs", sys_fstatfs}, {79, "newfstatat", sys_newfstatat},
-    {80, "fstat", sys_fstat},           {291, "statx", sys_statx},
+    {43, "statfs", sys_statfs}, {44, "fstatfs", sys_fstatfs}, {79, "newfstatat", sys_newfstatat},
+    {80, "fstat", sys_fstat},   {291, "statx", sys_statx},
 };
 
 }  // namespace meridian

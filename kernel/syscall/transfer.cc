@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Reading and writing: a program's memory becomes a ByteSink or a ByteSource, and the file does the
-/// rest.
+/// Reading and writing: a program's memory becomes a ByteSink or a ByteSource, and the file does
+/// the rest.
 #include "kernel/syscall/transfer.h"
 
 #include "kernel/syscall/file_argument.h"
@@ -86,7 +86,8 @@ namespace {
 /// The pieces that arguments 1 and 2 describe, copied once.
 class Pieces {
  public:
-  /// Errc::invalid_argument, fault, out_of_frames. What all of them have beyond kMostAtOnce is cut off.
+  /// Errc::invalid_argument, fault, out_of_frames. What all of them have beyond kMostAtOnce is cut
+  /// off.
   Result<void> copy(const Syscall& call) {
     const u64 count = call.x[2];
     if (count > kMostPieces) return Error{Errc::invalid_argument, count};
@@ -242,7 +243,8 @@ SyscallResult sys_copy_file_range(const Syscall& call) {
   CopyEnd in = TRY(CopyEnd::of(source, call.address(1)));
   CopyEnd out = TRY(CopyEnd::of(target, call.address(3)));
   const u64 count = std::min(call.x[4], kMostAtOnce);
-  const bool overlap = in.position() < out.position() + count && out.position() < in.position() + count;
+  const bool overlap =
+      in.position() < out.position() + count && out.position() < in.position() + count;
   if (&source->inode() == &target->inode() && overlap) return Errno::einval;
   return copy_and_finish(in, out, count);
 }

@@ -16,8 +16,8 @@ class PieceCursor {
  public:
   explicit PieceCursor(std::span<const IoVector> pieces) : pieces_(pieces) {}
 
-  /// Moves over the next `count` bytes, which there are, calling `copy(address, done, size)` for the
-  /// run in each piece, until one fails. Returns how many bytes were moved.
+  /// Moves over the next `count` bytes, which there are, calling `copy(address, done, size)` for
+  /// the run in each piece, until one fails. Returns how many bytes were moved.
   template <typename Copy>
   u64 move(u64 count, Copy&& copy) {
     u64 done = 0;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// Bytes on their way between a file and memory, the kernel's or a program's, in one piece or many.
-/// A file takes from a ByteSource or puts into a ByteSink, as much at a time as it likes, and so copies
-/// once, straight to where the bytes belong.
+/// A file takes from a ByteSource or puts into a ByteSink, as much at a time as it likes, and so
+/// copies once, straight to where the bytes belong.
 ///
-/// A program's memory may not be there, and finding that out may take long: nobody holds a spinlock, or
-/// has interrupts masked, while calling these.
+/// A program's memory may not be there, and finding that out may take long: nobody holds a
+/// spinlock, or has interrupts masked, while calling these.
 #pragma once
 
 #include <algorithm>
@@ -47,7 +47,8 @@ class Transfer {
 /// Where bytes go.
 class ByteSink : public Transfer {
  public:
-  /// Takes the first of `from`, at most left(); returns how many. If that is fewer, it has_failed().
+  /// Takes the first of `from`, at most left(); returns how many. If that is fewer, it
+  /// has_failed().
   u64 put(std::span<const std::byte> from) {
     if (from.size() > left()) from = from.first(left());
     return from.empty() ? 0 : note(from.size(), do_put(from));
@@ -71,7 +72,8 @@ class ByteSink : public Transfer {
 /// Where bytes come from.
 class ByteSource : public Transfer {
  public:
-  /// Fills `to`, or as much of it as left() says; returns how much. If that is less, it has_failed().
+  /// Fills `to`, or as much of it as left() says; returns how much. If that is less, it
+  /// has_failed().
   u64 take(std::span<std::byte> to) {
     if (to.size() > left()) to = to.first(left());
     return to.empty() ? 0 : note(to.size(), do_take(to));

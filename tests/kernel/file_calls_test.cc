@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The file calls, as programs of tests/user see them: each checks from inside, by values that Linux
-/// has, and its status is how many were others. What they used is back when they have ended.
+/// The file calls, as programs of tests/user see them: each checks from inside, by values that
+/// Linux has, and its status is how many were others. What they used is back when they have ended.
 #include <string_view>
 
 #include "kernel/init/system.h"
@@ -22,8 +22,8 @@ u64 settled_free_frames() {
   return free_frame_count();
 }
 
-/// What a run may leave is in caches, of CPUs and allocators that were not used before; sooner or later
-/// a run finds all it needs there. One that leaked would never come out even.
+/// What a run may leave is in caches, of CPUs and allocators that were not used before; sooner or
+/// later a run finds all it needs there. One that leaked would never come out even.
 void expect_success(std::string_view path) {
   constexpr int kMostRuns = 12;
   for (int run = 0; run < kMostRuns; ++run) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// A program's memory as source and sink: pieces anywhere, and what becomes of a page that is missing.
+/// A program's memory as source and sink: pieces anywhere, and what becomes of a page that is
+/// missing.
 #include "kernel/syscall/user_transfer.h"
 
 #include <arch/user_access.h>
