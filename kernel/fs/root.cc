@@ -17,7 +17,7 @@ namespace {
 
 /// With a reference that is never given back: a global with a destructor would want an atexit().
 constinit Guarded<Directory*> the_root{nullptr};
-constinit std::span<const ProcFile> proc_files{};
+constinit std::span<const ProcFile> proc_files{}, sys_files{};
 constinit ProcSource* proc_source = nullptr;
 
 /// The directory `name` in `root`, made if the initramfs has none.
@@ -57,6 +57,8 @@ Result<Ref<Directory>> make_root() {
   TRY(directory_in(*root, "tmp", 01777));
   const auto proc = TRY(directory_in(*root, "proc", 0555));
   TRY(proc->mount(*TRY(make_proc())));
+  const auto sys = TRY(directory_in(*root, "sys", 0555));
+  TRY(sys->mount(*TRY(make_proc_fs(file_time, sys_files, nullptr))));
   return root;
 }
 
@@ -84,8 +86,10 @@ Result<PathStart> root_start() {
   return PathStart{root, root};
 }
 
-void fill_proc(std::span<const ProcFile> files, ProcSource& source) {
+void fill_proc(std::span<const ProcFile> files, ProcSource& source,
+               std::span<const ProcFile> sys) {
   proc_files = files;
+  sys_files = sys;
   proc_source = &source;
 }
 

@@ -21,7 +21,9 @@ Result<Ref<Directory>> make_proc();
 /// The clock by which file systems date things.
 FileTime file_time();
 
-/// What /proc shows: files, and processes; to be called before anybody asks for the root.
-void fill_proc(std::span<const ProcFile> files, ProcSource& source);
+/// What /proc shows, files and processes, and the files of /sys; to be called before anybody asks for the
+/// root.
+void fill_proc(std::span<const ProcFile> files, ProcSource& source,
+               std::span<const ProcFile> sys_files);
 
 }  // namespace meridian

@@ -33,7 +33,7 @@ Words words_of(std::string_view line) {
 void start_processes() {
   console_tty().use_jobs(tty_jobs());
   if (!start_timers().has_value()) stop_boot("no memory for the timers' thread");
-  fill_proc(proc_files(), proc_source());
+  fill_proc(proc_files(), proc_source(), sys_files());
 }
 
 void run_init(const System& system) {

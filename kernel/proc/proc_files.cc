@@ -12,6 +12,7 @@
 #include "kernel/proc/process_table.h"
 #include "kernel/proc/scheduler.h"
 #include "kernel/time/clock.h"
+#include "mm/user/user_layout.h"
 
 namespace meridian {
 namespace {
@@ -28,7 +29,6 @@ TEXT_FILE(kThreadsMax, "32768\n");
 TEXT_FILE(kZero, "0\n");
 TEXT_FILE(kCorePattern, "core\n");
 TEXT_FILE(kMaxMapCount, "65530\n");
-TEXT_FILE(kMmapMinAddr, "4096\n");
 TEXT_FILE(kOvercommitRatio, "50\n");
 TEXT_FILE(kFileSystems, "nodev\ttmpfs\nnodev\tproc\n");
 
@@ -122,6 +122,8 @@ void print_cpu_times(Writer& out) {
         newest_pid(), all.running, all.blocked);
 }
 
+void print_lowest_address(Writer& out) { print(out, "{}\n", user_layout().lowest.value()); }
+
 void print_swaps(Writer& out) {
   out.write("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
 }
@@ -146,7 +148,7 @@ constexpr ProcFile kFiles[] = {
     {"sys/kernel/tainted", print_text<kZero>},
     {"sys/kernel/threads-max", print_text<kThreadsMax>},
     {"sys/vm/max_map_count", print_text<kMaxMapCount>},
-    {"sys/vm/mmap_min_addr", print_text<kMmapMinAddr>},
+    {"sys/vm/mmap_min_addr", print_lowest_address},
     {"sys/vm/overcommit_memory", print_text<kZero>},
     {"sys/vm/overcommit_ratio", print_text<kOvercommitRatio>},
     {"uptime", print_uptime},
@@ -155,12 +157,28 @@ constexpr ProcFile kFiles[] = {
     {"zoneinfo", print_zoneinfo},
 };
 
+/// CPUs are numbered from 0 on, without a gap.
+void print_cpu_range(Writer& out) {
+  const unsigned cpus = running_cpus();
+  if (cpus > 1)
+    print(out, "0-{}\n", cpus - 1);
+  else
+    out.write("0\n");
+}
+
+constexpr ProcFile kSysFiles[] = {
+    {"devices/system/cpu/online", print_cpu_range},
+    {"devices/system/cpu/possible", print_cpu_range},
+    {"devices/system/cpu/present", print_cpu_range},
+};
+
 }  // namespace
 
 std::span<const ProcFile> proc_files() { return kFiles; }
+std::span<const ProcFile> sys_files() { return kSysFiles; }
 
 void print_mounts(Writer& out) {
-  out.write("rootfs / tmpfs rw 0 0\nproc /proc proc rw 0 0\n");
+  out.write("rootfs / tmpfs rw 0 0\nproc /proc proc rw 0 0\nsysfs /sys sysfs rw 0 0\n");
 }
 
 }  // namespace meridian

@@ -9,6 +9,9 @@ namespace meridian {
 
 std::span<const ProcFile> proc_files();
 
+/// Those of /sys.
+std::span<const ProcFile> sys_files();
+
 /// What is mounted where: /proc/mounts, and each process's.
 void print_mounts(Writer& out);
 
