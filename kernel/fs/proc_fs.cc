@@ -53,8 +53,7 @@ Result<void> write_name(ProcSubject& process, std::string_view text) {
 constexpr SubjectFile kSubjectFiles[] = {
     {"auxv", [](Writer& out, ProcSubject& p) { p.print_aux_vector(out); }},
     {"cmdline", [](Writer& out, ProcSubject& p) { p.print_command_line(out); }},
-    {"comm", [](Writer& out, ProcSubject& p) { print(out, "{}\n", p.status().name); },
-     write_name},
+    {"comm", [](Writer& out, ProcSubject& p) { print(out, "{}\n", p.status().name); }, write_name},
     {"environ", [](Writer& out, ProcSubject& p) { p.print_environment(out); }},
     {"limits", [](Writer& out, ProcSubject& p) { p.print_limits(out); }},
     {"maps", [](Writer& out, ProcSubject& p) { p.print_maps(out); }},
@@ -310,9 +309,9 @@ class TaskDirectory final : public ProcDirectory {
     const Result<u64> tid = parse_number(name);
     if (!tid.has_value() || tid.value() == 0 || next(tid.value()) != tid.value())
       return Error{Errc::not_found};
-    return Ref<Inode>(TRY(make_counted<ProcessDirectory>(
-        shared_fs(), pid_, inode_of(tid.value(), kThreadInodes), ProcessDirectory::Kind::thread,
-        Ref<Directory>(*this))));
+    return Ref<Inode>(
+        TRY(make_counted<ProcessDirectory>(shared_fs(), pid_, inode_of(tid.value(), kThreadInodes),
+                                           ProcessDirectory::Kind::thread, Ref<Directory>(*this))));
   }
 
  private:
@@ -406,9 +405,9 @@ class TableDirectory final : public ProcDirectory {
     const Result<u64> pid = parse_number(name);
     if (!pid.has_value()) return Error{Errc::not_found};
     TRY(with_process(fs(), pid.value(), [](ProcSubject&) {}));
-    return Ref<Inode>(
-        TRY(make_counted<ProcessDirectory>(shared_fs(), pid.value(), inode_of(pid.value(), 0),
-                                           ProcessDirectory::Kind::process, Ref<Directory>(*this))));
+    return Ref<Inode>(TRY(
+        make_counted<ProcessDirectory>(shared_fs(), pid.value(), inode_of(pid.value(), 0),
+                                       ProcessDirectory::Kind::process, Ref<Directory>(*this))));
   }
 
   void list_own(u64 position, DirectoryReader& reader) override {

@@ -56,7 +56,8 @@ Activity activity() {
     sum.busy += clock_ticks(info.ticks - info.idle_ticks);
     sum.switches += info.switches;
   }
-  for (std::optional<ThreadInfo> thread = next_thread(0); thread; thread = next_thread(thread->id)) {
+  for (std::optional<ThreadInfo> thread = next_thread(0); thread;
+       thread = next_thread(thread->id)) {
     if (thread->name.view().starts_with("idle/")) continue;
     ++sum.threads;
     if (thread->state == ThreadState::running || thread->state == ThreadState::ready) ++sum.running;
@@ -94,8 +95,10 @@ void print_cpuinfo(Writer& out) {
     const u64 frequency = arch::counter_frequency();
     print(out, "processor\t: {}\n", cpu);
     print(out, "BogoMIPS\t: {}.{:02}\n", frequency / 500'000, frequency / 5000 % 100);
-    print(out, "Features\t: fp asimd\nCPU implementer\t: 0x{:02x}\nCPU architecture: 8\n", id.implementer);
-    print(out, "CPU variant\t: {:X}\nCPU part\t: {:X}\nCPU revision\t: {}\n\n", id.variant, id.part, id.revision);
+    print(out, "Features\t: fp asimd\nCPU implementer\t: 0x{:02x}\nCPU architecture: 8\n",
+          id.implementer);
+    print(out, "CPU variant\t: {:X}\nCPU part\t: {:X}\nCPU revision\t: {}\n\n", id.variant, id.part,
+          id.revision);
   }
 }
 
@@ -124,9 +127,7 @@ void print_cpu_times(Writer& out) {
 
 void print_lowest_address(Writer& out) { print(out, "{}\n", user_layout().lowest.value()); }
 
-void print_swaps(Writer& out) {
-  out.write("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
-}
+void print_swaps(Writer& out) { out.write("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"); }
 
 constexpr ProcFile kFiles[] = {
     {"buddyinfo", print_buddyinfo},

@@ -40,13 +40,13 @@ void print_flags(Writer& out, const VmaTraits& traits) {
     bool holds;
     std::string_view name;
   } flags[] = {
-      {traits.protection.read, "rd "}, {traits.protection.write, "wr "},
+      {traits.protection.read, "rd "},    {traits.protection.write, "wr "},
       {traits.protection.execute, "ex "}, {traits.shared, "sh "},
-      {traits.most.read, "mr "},       {traits.most.write, "mw "},
-      {traits.most.execute, "me "},    {traits.shared, "ms "},
-      {traits.grows_down, "gd "},      {traits.locked, "lo "},
-      {traits.dont_fork, "dc "},       {is_counted, "ac "},
-      {traits.wipe_on_fork, "wf "},    {traits.no_dump, "dd "},
+      {traits.most.read, "mr "},          {traits.most.write, "mw "},
+      {traits.most.execute, "me "},       {traits.shared, "ms "},
+      {traits.grows_down, "gd "},         {traits.locked, "lo "},
+      {traits.dont_fork, "dc "},          {is_counted, "ac "},
+      {traits.wipe_on_fork, "wf "},       {traits.no_dump, "dd "},
   };
   for (const auto& flag : flags)
     if (flag.holds) out.write(flag.name);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Processes as /proc shows them: each at the moment when it is asked about, while it runs, stops or
-/// ends on another CPU. Whoever asks holds the process and its resources, but none of its locks while
-/// he prints.
+/// Processes as /proc shows them: each at the moment when it is asked about, while it runs, stops
+/// or ends on another CPU. Whoever asks holds the process and its resources, but none of its locks
+/// while he prints.
 #pragma once
 
 #include "kernel/fs/proc_fs.h"

@@ -89,8 +89,8 @@ Result<void> cmd_frames(Writer& out, Args& args) {
   for (u64 i = 0; i < pages; ++i) print_frame(out, *space, first + i * kPageSize);
   return {};
 }
-SHELL_COMMAND("frames", "frames PID VA [PAGES]", "the frames behind pages of a process",
-              cmd_frames, CommandGroup::address_space);
+SHELL_COMMAND("frames", "frames PID VA [PAGES]", "the frames behind pages of a process", cmd_frames,
+              CommandGroup::address_space);
 
 }  // namespace
 }  // namespace meridian

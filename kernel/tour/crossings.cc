@@ -91,8 +91,8 @@ u64 kernel_walk_length(VirtAddr va, Frame root, std::span<Frame> tables) {
   return count;
 }
 
-/// What a process has of the kernel half: its root as TTBR1 had it, and the tables and the frame that a
-/// walk from there finds.
+/// What a process has of the kernel half: its root as TTBR1 had it, and the tables and the frame
+/// that a walk from there finds.
 struct KernelView {
   std::array<Frame, std::size(kLevels)> tables{};
   u64 levels = 0;
@@ -149,9 +149,8 @@ void try_bad_addresses(Evidence& e, UserSpace& space, UserAddr hole) {
   u64 kept = kPattern;
   const auto into_kept = std::as_writable_bytes(std::span(&kept, 1));
   const VirtAddr kernel = VirtAddr::of(&kernel_space());
-  const CopyTrial nothing = try_copy(e, space, "from an address where nothing is", [&] {
-    return copy_from_user(into_kept, hole);
-  });
+  const CopyTrial nothing = try_copy(e, space, "from an address where nothing is",
+                                     [&] { return copy_from_user(into_kept, hole); });
   const CopyTrial secret = try_copy(e, space, "from a kernel address", [&] {
     return copy_from_user(into_kept, UserAddr(kernel.value()));
   });
@@ -195,8 +194,10 @@ arch::Ttbr show_switch(Evidence& e, const Stop& stop) {
   e.show("process {:<4} pgd at {}, __pa {}; TTBR0 {:016x}: table {}, ASID {:X}",
          stop.process->pid(), VirtAddr::of(linear_map.pointer(pgd)), pgd.address(), now.raw(),
          now.table(), now.asid());
-  const bool is_pa = linear_map.to_phys(VirtAddr::of(linear_map.pointer(pgd))).value() == now.table();
-  e.require(is_pa, "TTBR0 holds __pa of the page directory, which the kernel has at a linear address");
+  const bool is_pa =
+      linear_map.to_phys(VirtAddr::of(linear_map.pointer(pgd))).value() == now.table();
+  e.require(is_pa,
+            "TTBR0 holds __pa of the page directory, which the kernel has at a linear address");
   return now;
 }
 

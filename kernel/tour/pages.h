@@ -34,12 +34,12 @@ ListedFrames frames_behind(const void* buffer, usize pages);
 bool are_contiguous(std::span<const Frame> frames);
 
 /// Some frame of `ram`, another one on every boot: from the counter, not from a seed. None of the
-/// image's, which may have pages that nothing maps, below the boot stack. (The image is smaller than
-/// the part of RAM that is asked about.)
+/// image's, which may have pages that nothing maps, below the boot stack. (The image is smaller
+/// than the part of RAM that is asked about.)
 Frame somewhere_in(FrameRange ram);
 
-/// How far a process reaches by its own hand: it runs, and the highest page that mmap() gives it ends at
-/// `end`.
+/// How far a process reaches by its own hand: it runs, and the highest page that mmap() gives it
+/// ends at `end`.
 void require_program_reaches(Evidence& e, u64 end);
 
 /// RAM at `end` and above, in bytes.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Section F of the tour, but for how far a process reaches (x86.cc): what a process has in its half.
+/// Section F of the tour, but for how far a process reaches (x86.cc): what a process has in its
+/// half.
 #include <arch/paging.h>
 #include <arch/translate.h>
 
@@ -34,7 +35,8 @@ std::optional<VmaView> show_vma(Evidence& e, const Stop& stop, UserAddr page) {
   return vma;
 }
 
-/// Shows the leaf, and asks the MMU: true if tables, VMA and MMU agree that the part has its rights.
+/// Shows the leaf, and asks the MMU: true if tables, VMA and MMU agree that the part has its
+/// rights.
 bool show_rights(Evidence& e, const Stop& stop, UserAddr page, const Part& part) {
   const auto walk = stop.space->walk(page);
   if (walk.why() != WalkEnd::leaf) return false;
@@ -61,7 +63,8 @@ void parts_and_rights(Evidence& e) {
     e.show("{} at {}", part.name, page);
     const std::optional<VmaView> vma = show_vma(e, *stop, page);
     const Protection wanted{.read = true, .write = part.write, .execute = part.execute};
-    const bool agrees = vma && vma->traits.protection == wanted && show_rights(e, *stop, page, part);
+    const bool agrees =
+        vma && vma->traits.protection == wanted && show_rights(e, *stop, page, part);
     BufferWriter<64> sentence;
     print(sentence, "{}: {}, says the VMA, the table and the MMU", part.name,
           part.execute ? "r-x" : "rw-");
@@ -100,8 +103,8 @@ void frames_on_first_touch(Evidence& e) {
     if (!stop) return;
     const SpaceStats after = space.stats();
     const std::optional<Frame> frame = frame_of(space, range.start() + i * kPageSize);
-    e.show("page {}: PFN {:x}; resident set {} pages, {} faults", i,
-           frame ? frame->number() : 0, after.resident(), after.minor_faults);
+    e.show("page {}: PFN {:x}; resident set {} pages, {} faults", i, frame ? frame->number() : 0,
+           after.resident(), after.minor_faults);
     one_each &= frame && pages_with_frame(space, range) == i + 1 &&
                 after.resident() == before.resident() + 1 &&
                 after.minor_faults == before.minor_faults + 1;
@@ -162,8 +165,7 @@ void copy_on_write(Evidence& e) {
             "the child's write gave it a frame of its own");
   e.require(back.frame == alone.frame && back.references == 1,
             "the parent has the old one still, alone again");
-  e.require(rewritten.frame == alone.frame && rewritten.write,
-            "so its next write copies nothing");
+  e.require(rewritten.frame == alone.frame && rewritten.write, "so its next write copies nothing");
   require_good_end(e, watch);
 }
 

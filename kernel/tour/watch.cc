@@ -43,11 +43,14 @@ void park(const Syscall& call) {
   });
   if (parked) {
     arrivals.wake_all();
-    departures.wait(watched, [&](State& state) {
-      if (state.is_open && !me.may_go) return false;
-      state.parked.erase(me);
-      return true;
-    }).value();
+    departures
+        .wait(watched,
+              [&](State& state) {
+                if (state.is_open && !me.may_go) return false;
+                state.parked.erase(me);
+                return true;
+              })
+        .value();
     arrivals.wake_all();
   }
   arch::mask_interrupts();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Watch: one guided program (qemu/rootfs), whose processes stand still at each mark that they set, so
-/// that the tour can look at them for as long as it likes.
+/// Watch: one guided program (qemu/rootfs), whose processes stand still at each mark that they set,
+/// so that the tour can look at them for as long as it likes.
 #pragma once
 
 #include "kernel/proc/run_program.h"
@@ -10,7 +10,7 @@ namespace meridian {
 
 /// A process at a mark: inside its system call, which has not been carried out.
 struct Stop {
-  UserRange pages;  // that it wants looked at
+  UserRange pages;           // that it wants looked at
   u64 ttbr0 = 0, ttbr1 = 0;  // of the CPU it came in on, at that moment
   Ref<Process> process;
   Ref<UserSpace> space;
@@ -27,8 +27,8 @@ class [[nodiscard]] Watch {
 
   /// Starts a program. Errors as start_program().
   Result<void> start(std::string_view path);
-  /// Waits for the next process that comes to a mark, which then stands there. Errc::not_found if the
-  /// program has ended; timed_out.
+  /// Waits for the next process that comes to a mark, which then stands there. Errc::not_found if
+  /// the program has ended; timed_out.
   Result<Stop> next();
   /// It goes on.
   void go_on(const Stop& stop);
@@ -39,8 +39,8 @@ class [[nodiscard]] Watch {
   Ref<Process> program_;
 };
 
-/// A program's next mark in a stop of the tour, `sentence` being what it takes for granted; nothing if
-/// that failed.
+/// A program's next mark in a stop of the tour, `sentence` being what it takes for granted; nothing
+/// if that failed.
 std::optional<Stop> require_mark(Evidence& e, Watch& watch, std::string_view sentence);
 /// The program, which has been let go, ended with status 0.
 void require_good_end(Evidence& e, Watch& watch);

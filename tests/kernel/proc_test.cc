@@ -34,7 +34,8 @@ void read_everything(ProcSubject& process, Writer& out) {
   print_stat(out, process.status());
   BufferWriter<256> path;
   (void)process.link(ProcSubject::Link::executable, path);
-  for (std::optional<u32> fd = process.next_descriptor(0); fd; fd = process.next_descriptor(*fd + 1))
+  for (std::optional<u32> fd = process.next_descriptor(0); fd;
+       fd = process.next_descriptor(*fd + 1))
     (void)process.descriptor(*fd, path);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The stops that look at processes, each with what it shows broken while its programs stand still at
-/// their marks.
+/// The stops that look at processes, each with what it shows broken while its programs stand still
+/// at their marks.
 #include <arch/tlb.h>
 
 #include <new>
@@ -79,16 +79,15 @@ KERNEL_TEST(tour_processes, B4FailsIfASwitchThrowsTranslationsAway) {
 
 /// The child's page leads to the parent's frame.
 KERNEL_TEST(tour_processes, B6FailsIfTwoProcessesHaveOneFrame) {
-  EXPECT_STOP_FAILS(
-      "B6", "there each has a frame of its own",
-      {"the address is one", [](std::string_view text) {
-         const UserAddr page = page_after(text, "both wrote to the same address: ");
-         arch::Entry& theirs = entry_of(*space_of("private", 0), page);
-         arch::Entry& entry = entry_of(*space_of("private", 1), page);
-         drop_user_frame(entry.output());
-         entry = entry.with_output(FrameRef::share(theirs.output()).let_go());
-         arch::flush_all_tlbs();
-       }});
+  EXPECT_STOP_FAILS("B6", "there each has a frame of its own",
+                    {"the address is one", [](std::string_view text) {
+                       const UserAddr page = page_after(text, "both wrote to the same address: ");
+                       arch::Entry& theirs = entry_of(*space_of("private", 0), page);
+                       arch::Entry& entry = entry_of(*space_of("private", 1), page);
+                       drop_user_frame(entry.output());
+                       entry = entry.with_output(FrameRef::share(theirs.output()).let_go());
+                       arch::flush_all_tlbs();
+                     }});
   EXPECT_STOP_PASSES("B6");
 }
 
@@ -96,8 +95,7 @@ KERNEL_TEST(tour_processes, D5FailsIfMallocTakesFramesAtOnce) {
   EXPECT_STOP_FAILS("D5", "malloc gave addresses, and no frames but that of its own header",
                     {" to ", [](std::string_view text) {
                        const UserAddr page = page_after(text, "its buffer: ");
-                       for (u64 i = 0; i < 2; ++i)
-                         touch(*space_of("grow"), page + i * kPageSize);
+                       for (u64 i = 0; i < 2; ++i) touch(*space_of("grow"), page + i * kPageSize);
                      }});
 }
 

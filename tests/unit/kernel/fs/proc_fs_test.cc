@@ -84,18 +84,19 @@ TEST(ProcFormat, SmapsIsLinuxs) {
                .part = 576 << 10,
                .shared = 1152 << 10,
                .flags = "rd ex mr mw me "});
-  EXPECT_EQ(out.text,
-            "Size:               1740 kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n"
-            "Rss:                1152 kB\nPss:                 576 kB\n"
-            "Pss_Dirty:           576 kB\nShared_Clean:          0 kB\n"
-            "Shared_Dirty:       1152 kB\nPrivate_Clean:         0 kB\n"
-            "Private_Dirty:         0 kB\nReferenced:         1152 kB\n"
-            "Anonymous:             0 kB\nLazyFree:              0 kB\n"
-            "AnonHugePages:         0 kB\nShmemPmdMapped:        0 kB\n"
-            "FilePmdMapped:         0 kB\nShared_Hugetlb:        0 kB\n"
-            "Private_Hugetlb:       0 kB\nSwap:                  0 kB\n"
-            "SwapPss:               0 kB\nLocked:                0 kB\n"
-            "THPeligible:    0\nVmFlags: rd ex mr mw me \n");
+  EXPECT_EQ(
+      out.text,
+      "Size:               1740 kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n"
+      "Rss:                1152 kB\nPss:                 576 kB\n"
+      "Pss_Dirty:           576 kB\nShared_Clean:          0 kB\n"
+      "Shared_Dirty:       1152 kB\nPrivate_Clean:         0 kB\n"
+      "Private_Dirty:         0 kB\nReferenced:         1152 kB\n"
+      "Anonymous:             0 kB\nLazyFree:              0 kB\n"
+      "AnonHugePages:         0 kB\nShmemPmdMapped:        0 kB\n"
+      "FilePmdMapped:         0 kB\nShared_Hugetlb:        0 kB\n"
+      "Private_Hugetlb:       0 kB\nSwap:                  0 kB\n"
+      "SwapPss:               0 kB\nLocked:                0 kB\n"
+      "THPeligible:    0\nVmFlags: rd ex mr mw me \n");
 }
 
 TEST(ProcFormat, LimitsAreLinuxs) {
@@ -109,25 +110,24 @@ TEST(ProcFormat, LimitsAreLinuxs) {
   limits[13] = limits[14] = {0, 0};
   TextWriter out;
   print_limits(out, limits);
-  EXPECT_EQ(
-      out.text,
-      "Limit                     Soft Limit           Hard Limit           Units     \n"
-      "Max cpu time              unlimited            unlimited            seconds   \n"
-      "Max file size             unlimited            unlimited            bytes     \n"
-      "Max data size             unlimited            unlimited            bytes     \n"
-      "Max stack size            8388608              unlimited            bytes     \n"
-      "Max core file size        0                    unlimited            bytes     \n"
-      "Max resident set          unlimited            unlimited            bytes     \n"
-      "Max processes             7044                 7044                 processes \n"
-      "Max open files            1024                 4096                 files     \n"
-      "Max locked memory         8388608              8388608              bytes     \n"
-      "Max address space         unlimited            unlimited            bytes     \n"
-      "Max file locks            unlimited            unlimited            locks     \n"
-      "Max pending signals       7044                 7044                 signals   \n"
-      "Max msgqueue size         819200               819200               bytes     \n"
-      "Max nice priority         0                    0                    \n"
-      "Max realtime priority     0                    0                    \n"
-      "Max realtime timeout      unlimited            unlimited            us        \n");
+  EXPECT_EQ(out.text,
+            "Limit                     Soft Limit           Hard Limit           Units     \n"
+            "Max cpu time              unlimited            unlimited            seconds   \n"
+            "Max file size             unlimited            unlimited            bytes     \n"
+            "Max data size             unlimited            unlimited            bytes     \n"
+            "Max stack size            8388608              unlimited            bytes     \n"
+            "Max core file size        0                    unlimited            bytes     \n"
+            "Max resident set          unlimited            unlimited            bytes     \n"
+            "Max processes             7044                 7044                 processes \n"
+            "Max open files            1024                 4096                 files     \n"
+            "Max locked memory         8388608              8388608              bytes     \n"
+            "Max address space         unlimited            unlimited            bytes     \n"
+            "Max file locks            unlimited            unlimited            locks     \n"
+            "Max pending signals       7044                 7044                 signals   \n"
+            "Max msgqueue size         819200               819200               bytes     \n"
+            "Max nice priority         0                    0                    \n"
+            "Max realtime priority     0                    0                    \n"
+            "Max realtime timeout      unlimited            unlimited            us        \n");
 }
 
 /// But for the lines about speculation, which is nobody's business here, and transparent huge
@@ -318,7 +318,8 @@ TEST_F(ProcFsTest, SomeFilesOfAProcessCanBeWritten) {
   EXPECT_EQ(read_file("/proc/7/oom_score_adj"), "-17\n");
   write_file("/proc/self/comm", "dash");
   EXPECT_EQ(read_file("/proc/7/comm"), "dash\n");
-  const auto file = open("/proc/7/oom_score_adj", OpenFlags::kReadWrite | OpenFlags::kTruncate).take();
+  const auto file =
+      open("/proc/7/oom_score_adj", OpenFlags::kReadWrite | OpenFlags::kTruncate).take();
   for (const char* wrong : {"1001", "-1001", "x", "", "--1"})
     EXPECT_EQ(error_of(file->write(bytes_of(wrong))), EINVAL) << wrong;
   EXPECT_EQ(processes.adjustment, -17);
