@@ -8,6 +8,7 @@
 #include "kernel/proc/proc_files.h"
 #include "kernel/proc/proc_source.h"
 #include "kernel/proc/run_program.h"
+#include "kernel/proc/signal_handler.h"
 #include "kernel/proc/timers.h"
 #include "kernel/shell/args.h"
 
@@ -34,6 +35,7 @@ void start_processes() {
   console_tty().use_jobs(tty_jobs());
   if (!start_timers().has_value()) stop_boot("no memory for the timers' thread");
   fill_proc(proc_files(), proc_source(), sys_files());
+  if (!make_sigreturn_page().has_value()) stop_boot("no memory for the page of signal handlers");
 }
 
 void run_init(const System& system) {

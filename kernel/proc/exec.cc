@@ -8,6 +8,7 @@
 #include "kernel/fs/random.h"
 #include "kernel/proc/initial_stack.h"
 #include "kernel/proc/process_table.h"
+#include "kernel/proc/signal_handler.h"
 #include "mm/slab/kmalloc.h"
 #include "mm/user/active_user_space.h"
 #include "mm/user/user_layout.h"
@@ -201,6 +202,7 @@ struct Loading {
 
   program.space = TRY(UserSpace::create());
   program.space->set_limits(loading.limits.of_space());
+  TRY(map_sigreturn_page(*program.space));
   Loader loader(*program.space, contents, image, loading.bias);
   TRY(loader.map_segments());
   program.places = loader.places();
@@ -238,6 +240,7 @@ void become(Process& process, LoadedProgram program, arch::TrapFrame& frame) {
       if (ignored) action.handler = SignalAction::kIgnore;
     }
     signals.stack = {};
+    signals.fault = {};
   });
   processes().with([&](ProcessTable&) { process.family.has_executed = true; });
   process.files().close_on_exec();

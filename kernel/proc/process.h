@@ -73,7 +73,8 @@ struct SignalState {
   SignalSet blocked;
   std::array<SignalAction, kMostSignals> actions{};  // of signal n: n - 1
   arch::SignalStack stack;                           // sigaltstack; its own thread's
-  std::optional<SignalSet> mask_after;  // what `blocked` becomes again (rt_sigsuspend, ppoll)
+  SignalSet awaited;                    // blocked, but its thread waits for them (rt_sigtimedwait)
+  std::optional<SignalSet> mask_after;  // what `blocked` becomes again (TemporaryMask)
   arch::Fault fault{};                  // the last one that became a signal
 
   SignalAction& action(Signal signal) { return actions[signal - 1u]; }
@@ -121,7 +122,7 @@ class Process final : public RefCounted {
   OnFault on_fault = OnFault::report;
   UserAddr clear_child_tid{};  // set_tid_address
   /// When a sleep that a signal interrupted was to end, by Clock::since_start: if no handler runs, the
-  /// call is made again, and goes on with it.
+  /// call is made again, and goes on with it. (A handler makes it empty.)
   std::optional<u64> interrupted_sleep;
   bool may_gain_privileges = true;  // until prctl(PR_SET_NO_NEW_PRIVS); children inherit it
 

@@ -84,13 +84,16 @@ Result<void> SignalQueue::add(const SignalInfo& info, u64 limit) {
     pending_.add(info.signal);
     return {};
   }
-  if (queued_ >= limit) return Error{Errc::out_of_slots, limit};
-  Node* const node = new (TRY(kmalloc(sizeof(Node)))) Node{nullptr, info};
+  const bool is_refusable = info.code != kSiUser && info.code != kSiKernel;
+  void* const room = queued_ < limit ? kmalloc(sizeof(Node)).value_or(nullptr) : nullptr;
+  if (room == nullptr && is_refusable) return Error{Errc::try_again, limit};
+  pending_.add(info.signal);
+  if (room == nullptr) return {};
+  Node* const node = new (room) Node{nullptr, info};
   Node** last = &oldest_;
   while (*last != nullptr) last = &(*last)->next;
   *last = node;
   ++queued_;
-  pending_.add(info.signal);
   return {};
 }
 
@@ -104,18 +107,23 @@ std::optional<SignalInfo> SignalQueue::take(SignalSet wanted) {
   return standard_[signal];
 }
 
-/// The oldest one of this number; there is one.
+/// The oldest one of this number; if there was no room for any, what is known without.
 SignalInfo SignalQueue::take_realtime(Signal signal) {
-  Node** link = &oldest_;
-  while ((*link)->info.signal != signal) link = &(*link)->next;
+  const auto find = [signal](Node** link) {
+    while (*link != nullptr && (*link)->info.signal != signal) link = &(*link)->next;
+    return link;
+  };
+  Node** const link = find(&oldest_);
   Node* const node = *link;
+  if (node == nullptr) {
+    pending_.remove(signal);
+    return {.signal = signal};
+  }
   *link = node->next;
   const SignalInfo info = node->info;
   kfree(node);
   --queued_;
-  bool more = false;
-  for (const Node* n = oldest_; n != nullptr; n = n->next) more |= n->info.signal == signal;
-  if (!more) pending_.remove(signal);
+  if (*find(link) == nullptr) pending_.remove(signal);
   return info;
 }
 

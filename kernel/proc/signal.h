@@ -115,6 +115,10 @@ struct SignalAction {
   static constexpr u64 kNoChildStop = 1, kNoChildWait = 2, kSigInfo = 4, kRestorer = 0x0400'0000,
                        kOnStack = 0x0800'0000, kRestart = 0x1000'0000, kNoDefer = 0x4000'0000,
                        kResetHand = 0x8000'0000;
+  /// SA_EXPOSE_TAGBITS: addresses are never without their tags here.
+  static constexpr u64 kExposeTagBits = 0x800;
+  static constexpr u64 kKnown = kNoChildStop | kNoChildWait | kSigInfo | kExposeTagBits | kRestorer |
+                                kOnStack | kRestart | kNoDefer | kResetHand;
 
   u64 handler = kDefault;
   u64 flags = 0;
@@ -143,8 +147,9 @@ class SignalQueue {
   /// Real-time signals in it.
   u64 queued() const { return queued_; }
 
-  /// Adds one. A signal below kFirstRealtime that waits already is not added again. For others at
-  /// most `limit` wait: Errc::out_of_slots; Errc::out_of_frames.
+  /// Adds one. A signal below kFirstRealtime that waits already is not added again. Of others at most
+  /// `limit` wait, if there is memory: Errc::try_again. But one from kill() or the kernel is never
+  /// refused, as on Linux: without room it waits without what it carries.
   Result<void> add(const SignalInfo& info, u64 limit);
   /// Takes the next of `wanted`: synchronous ones first, then by number, then by age.
   std::optional<SignalInfo> take(SignalSet wanted);

@@ -2,10 +2,13 @@
 #include "kernel/proc/signals.h"
 
 #include <arch/interrupts.h>
+#include <arch/user.h>
 
 #include "kernel/console/console.h"
 #include "kernel/entry.h"
 #include "kernel/proc/exit.h"
+#include "kernel/proc/jobs.h"
+#include "kernel/proc/signal_handler.h"
 
 namespace meridian {
 namespace {
@@ -13,7 +16,7 @@ namespace {
 constexpr SignalSet kContinue = SignalSet::of({kSigcont});
 
 /// Queues it, unless the process ignores it. (A signal that is blocked is kept all the same: it may
-/// want it later.)
+/// want it later.) True if its thread shall look.
 Result<bool> queue_signal(Process& process, const SignalInfo& info) {
   const u64 most = process.limit(LimitKind::signals).soft;
   return process.signals.with([&](SignalState& state) -> Result<bool> {
@@ -22,7 +25,7 @@ Result<bool> queue_signal(Process& process, const SignalInfo& info) {
     const bool blocked = state.blocked.contains(info.signal);
     if (!blocked && state.action(info.signal).ignores(info.signal)) return false;
     TRY(state.pending.add(info, most));
-    return !blocked;
+    return !blocked || state.awaited.contains(info.signal);
   });
 }
 
@@ -38,11 +41,12 @@ void go_on(ProcessTable& table, Process& process, Signal signal) {
   process.own_events.wake_all();
 }
 
-/// As on Linux, process 1 gets only what it has a handler for.
+/// As on Linux, process 1 gets only what it has a handler for, or blocks: it may ask for that.
 bool is_immune(Process& process, Signal signal) {
   if (process.pid() != ProcessTable::kInit) return false;
-  return process.signals.with(
-      [signal](SignalState& state) { return !state.action(signal).has_handler(); });
+  return process.signals.with([signal](SignalState& state) {
+    return !state.action(signal).has_handler() && !state.blocked.contains(signal);
+  });
 }
 
 }  // namespace
@@ -86,8 +90,57 @@ Result<void> send_signal_to_group(u32 group, const SignalInfo& info) {
   });
 }
 
+void raise_sigpipe(Process& me) {
+  (void)send_signal(me, {.signal = kSigpipe, .code = kSiUser, .pid = me.pid()});
+}
+
 bool has_signal(Process& me) {
   return me.signals.with([](SignalState& state) { return !state.deliverable().is_empty(); });
+}
+
+bool has_fatal_signal(Process& me) {
+  return me.signals.with([](SignalState& state) {
+    for (SignalSet left = state.deliverable(); !left.is_empty(); left.remove(left.first())) {
+      const bool is_default = state.action(left.first()).handler == SignalAction::kDefault;
+      if (is_default && default_of(left.first()) == SignalDefault::terminate) return true;
+    }
+    return false;
+  });
+}
+
+namespace {
+
+/// Whoever changes what is blocked: what waits already has interrupted nobody.
+template <typename Change>
+void change_blocked(Process& me, Change&& change) {
+  const bool has_some = me.signals.with([&](SignalState& state) {
+    change(state);
+    return !state.deliverable().is_empty();
+  });
+  if (has_some) me.thread().interrupt();
+}
+
+void end_temporary_mask(Process& me) {
+  change_blocked(me, [](SignalState& state) {
+    if (state.mask_after) state.blocked = *std::exchange(state.mask_after, std::nullopt);
+  });
+}
+
+}  // namespace
+
+void set_blocked_signals(Process& me, SignalSet wanted) {
+  change_blocked(me, [&](SignalState& state) { state.blocked = wanted - kUnblockable; });
+}
+
+TemporaryMask::TemporaryMask(Process& me, SignalSet wanted) : me_(me) {
+  change_blocked(me, [&](SignalState& state) {
+    state.mask_after = state.blocked;
+    state.blocked = wanted - kUnblockable;
+  });
+}
+
+TemporaryMask::~TemporaryMask() {
+  if (!stays_) end_temporary_mask(me_);
 }
 
 namespace {
@@ -98,13 +151,18 @@ struct Delivery {
   SignalAction action;
 };
 
+/// The next one that comes to something. (What process 1 has no handler for comes to nothing.)
 std::optional<Delivery> next_delivery(Process& me) {
-  return me.signals.with([](SignalState& state) -> std::optional<Delivery> {
+  const bool is_init = me.pid() == ProcessTable::kInit;
+  return me.signals.with([is_init](SignalState& state) -> std::optional<Delivery> {
     for (;;) {
       const std::optional<SignalInfo> info = state.pending.take(state.deliverable());
       if (!info) return std::nullopt;
-      const SignalAction action = state.action(info->signal);
-      if (!action.ignores(info->signal)) return Delivery{*info, action};
+      SignalAction& action = state.action(info->signal);
+      if (action.ignores(info->signal) || (is_init && !action.has_handler())) continue;
+      const Delivery delivery{*info, action};
+      if ((action.flags & SignalAction::kResetHand) != 0) action.handler = SignalAction::kDefault;
+      return delivery;
     }
   });
 }
@@ -174,29 +232,74 @@ SignalInfo signal_of(const arch::Fault& fault, FaultOutcome outcome) {
   return info;
 }
 
-void force_signal(Process& me, const SignalInfo& info, const arch::TrapFrame& frame,
-                  const arch::Fault& fault) {
-  const bool handled = me.signals.with([&](SignalState& state) {
-    SignalAction& action = state.action(info.signal);
-    if (!action.has_handler() || state.blocked.contains(info.signal)) return false;
-    state.fault = fault;
-    return state.pending.add(info, 0).has_value();  // a standard signal: there is room
+namespace {
+
+/// False if no handler will run. (A standard signal: there is room for it.)
+bool queue_for_handler(Process& me, const SignalInfo& info) {
+  const bool queued = me.signals.with([&](SignalState& state) {
+    const bool handled = state.action(info.signal).has_handler();
+    if (!handled || state.blocked.contains(info.signal)) return false;
+    return state.pending.add(info, 0).has_value();
   });
-  if (!handled) die_of(me, info.signal, frame, fault);
-  me.thread().interrupt();
+  if (queued) me.thread().interrupt();
+  return queued;
 }
 
+}  // namespace
+
+void force_signal(Process& me, const SignalInfo& info, const arch::TrapFrame& frame,
+                  const arch::Fault& fault) {
+  me.signals.with([&](SignalState& state) { state.fault = fault; });
+  if (!queue_for_handler(me, info)) die_of(me, info.signal, frame, fault);
+}
+
+void force_signal(Process& me, const SignalInfo& info, std::string_view why) {
+  if (queue_for_handler(me, info)) return;
+  if (me.on_fault == Process::OnFault::report) print(console(), "{}: {}\n", me.name(), why);
+  exit_process(ProcessEnd::killed(info.signal));
+}
+
+namespace {
+
+/// If there is no room for its frame, SIGSEGV's handler may find some (on the other stack); its own
+/// frame gets no second chance.
+void run_handler(Process& me, arch::TrapFrame& frame, const Delivery& delivery) {
+  me.interrupted_sleep.reset();
+  if (enter_handler(me, frame, delivery.info, delivery.action).has_value()) return;
+  if (delivery.info.signal == kSigsegv) {
+    me.signals.with([](SignalState& state) { state.action(kSigsegv) = {}; });
+  }
+  force_signal(me, {.signal = kSigsegv, .code = kSiKernel}, "no room for a handler's frame");
+}
+
+bool is_made_again(const InterruptedCall& call, const SignalAction& handler) {
+  return call.restart == InterruptedCall::Restart::with_handlers &&
+         (handler.flags & SignalAction::kRestart) != 0;
+}
+
+}  // namespace
+
+/// `call` is over with the first handler: what comes after that interrupts the handler.
 void act_on_signals(arch::TrapFrame& frame, const InterruptedCall* call) {
   Process& me = Process::current();
   while (me.thread().is_interrupted()) {
     me.thread().forget_interrupt();  // first: what comes while we look interrupts again
     arch::unmask_interrupts();
     while (const std::optional<Delivery> next = next_delivery(me)) {
-      (void)frame, (void)call;
-      do_default(next->info.signal);
+      if (!next->action.has_handler()) {
+        do_default(next->info.signal);
+        continue;
+      }
+      if (call != nullptr && is_made_again(*call, next->action))
+        arch::repeat_syscall(frame, call->x0);
+      call = nullptr;
+      run_handler(me, frame, *next);
     }
+    end_temporary_mask(me);  // unless a handler's frame has the old one already
     arch::mask_interrupts();
   }
+  if (call != nullptr && call->restart != InterruptedCall::Restart::never)
+    arch::repeat_syscall(frame, call->x0);
 }
 
 void before_user(arch::TrapFrame& frame) {

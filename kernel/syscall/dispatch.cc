@@ -13,6 +13,7 @@
 #include "kernel/syscall/poll.h"
 #include "kernel/syscall/process.h"
 #include "kernel/syscall/schedule.h"
+#include "kernel/syscall/signals.h"
 #include "kernel/syscall/sockets.h"
 #include "kernel/syscall/status.h"
 #include "kernel/syscall/system.h"
@@ -23,8 +24,9 @@ namespace meridian {
 namespace {
 
 constexpr std::span<const SyscallEntry> kFamilies[] = {
-    kFileCalls, kLimitCalls, kMemoryCalls, kPathCalls, kPollCalls, kProcessCalls, kScheduleCalls,
-    kSocketCalls, kStatusCalls, kSystemCalls, kTimeCalls, kTransferCalls};
+    kFileCalls,     kLimitCalls,  kMemoryCalls, kPathCalls,   kPollCalls,   kProcessCalls,
+    kScheduleCalls, kSignalCalls, kSocketCalls, kStatusCalls, kSystemCalls, kTimeCalls,
+    kTransferCalls};
 
 /// By number; null for none.
 constexpr auto kCalls = [] {

@@ -14,6 +14,7 @@ struct UserLayout {
   UserAddr lowest;    // below it nothing is ever mapped, so that a null pointer faults
   UserAddr image;     // load address of a position independent program
   UserAddr mmap_top;  // mappings grow down from here
+  UserRange sigreturn;  // the page that signal handlers return to
   UserRange stack;    // mapped at the start; the pages around it never are
   UserAddr end;       // of the half
 };
@@ -25,7 +26,8 @@ inline UserLayout user_layout() {
   return {
       .lowest = UserAddr(64_KiB),
       .image = UserAddr(align_down(end / 3 * 2, 2_MiB)),
-      .mmap_top = UserAddr(stack_top - kStackRoom),
+      .mmap_top = UserAddr(stack_top - kStackRoom - kPageSize),
+      .sigreturn = UserRange(UserAddr(stack_top - kStackRoom - kPageSize), kPageSize),
       .stack = UserRange(UserAddr(stack_top - kStackSize), kStackSize),
       .end = UserAddr(end),
   };

@@ -13,22 +13,23 @@
 #include <array>
 #include <cstddef>
 
+#include "arch/aarch64/abi/signal_stack.h"
+#include "arch/aarch64/regs/esr.h"
 #include "kernel/lib/bits.h"
 #include "kernel/lib/result.h"
 #include "kernel/lib/types.h"
 
 namespace meridian::arch {
 
-/// stack_t: the stack for handlers, as sigaltstack(2) set it.
-struct SignalStack {
-  static constexpr u32 kOnStack = 1, kDisable = 2;
+/// Where a handler returns to: `mov x8, #139; svc #0`, which is rt_sigreturn. Debuggers and unwinders
+/// know a handler's frame by exactly these two words.
+inline constexpr std::array<u32, 2> kSigreturnCode = {0xd280'1168, 0xd400'0001};
 
-  u64 start = 0;
-  u32 flags = kDisable;
-  u32 padding = 0;
-  u64 size = 0;
+/// A program's registers as the frame has them: struct user_pt_regs.
+struct UserRegisters {
+  std::array<u64, 31> x{};
+  u64 sp = 0, pc = 0, pstate = 0;
 };
-static_assert(sizeof(SignalStack) == 24);
 
 /// All of the frame that comes before the records.
 struct SignalFrameHead {
@@ -39,8 +40,7 @@ struct SignalFrameHead {
   std::array<u64, 15> mask_reserved{};
   u64 padding = 0;
   u64 fault_address = 0;
-  std::array<u64, 31> x{};
-  u64 sp = 0, pc = 0, pstate = 0;
+  UserRegisters registers;
   u64 more_padding = 0;
 };
 static_assert(offsetof(SignalFrameHead, mask) == 128 + 40);
@@ -50,20 +50,22 @@ static_assert(sizeof(SignalFrameHead) == 128 + 176 + 288);
 inline constexpr u64 kSignalRecordsSize = 4096;
 inline constexpr u64 kSignalFrameSize = sizeof(SignalFrameHead) + kSignalRecordsSize;
 static_assert(kSignalFrameSize == 4688);
+inline constexpr u64 kFrameRecordSize = 16;
 
 /// A record's first eight bytes; both 0 in the terminator.
 struct SignalRecordHeader {
   u32 magic = 0, size = 0;
 };
 
-struct FpsimdRecord {
+/// The record of the FP and SIMD registers, of which v0 to v31 follow behind this.
+struct FpsimdHead {
   static constexpr u32 kMagic = 0x4650'8001;
 
   SignalRecordHeader header{kMagic, 528};
   u32 fpsr = 0, fpcr = 0;
-  std::array<std::array<u64, 2>, 32> v{};
 };
-static_assert(sizeof(FpsimdRecord) == 528);
+inline constexpr u64 kFpsimdRecordSize = sizeof(FpsimdHead) + 32 * 16;
+static_assert(kFpsimdRecordSize == 528);
 
 struct SyndromeRecord {
   static constexpr u32 kMagic = 0x4553'5201;
@@ -72,6 +74,41 @@ struct SyndromeRecord {
   u64 esr = 0;
 };
 static_assert(sizeof(SyndromeRecord) == 16);
+
+/// What a handler may know of the fault before it: an address in the half that is not the program's
+/// gets no answer but "nothing is there", whatever the kernel has there (as on Linux).
+constexpr u64 told_syndrome(u64 esr, bool is_in_user_half) {
+  const Esr syndrome(esr);
+  constexpr u64 kAlways = Esr::EC::kMask | Esr::IL::kMask, kNothingThere = 0x04;
+  if (is_in_user_half || !syndrome.is_abort()) return esr;
+  const u64 kept = syndrome.is_data_abort() ? kAlways | Esr::CM::kMask | Esr::WnR::kMask : kAlways;
+  return (esr & kept) | kNothingThere;
+}
+
+/// Where the frame goes on a stack that is free below `top`. Errc::fault if addresses end before.
+constexpr Result<u64> place_signal_frame(u64 top) {
+  constexpr u64 kAlignment = 16, kNeeded = kSignalFrameSize + kFrameRecordSize;
+  const u64 aligned = align_down(top, kAlignment);
+  if (aligned < kNeeded) return Error{Errc::fault, top};
+  return aligned - kNeeded;
+}
+
+/// A call of a handler, whose frame is at `frame`.
+struct HandlerCall {
+  u64 signal, handler, frame, return_to;
+};
+constexpr void call_handler(UserRegisters& registers, const HandlerCall& call) {
+  using Btype = Field<11, 10>;
+  using Tco = Bit<25>;
+  registers.x[0] = call.signal;
+  registers.x[1] = call.frame;  // siginfo
+  registers.x[2] = call.frame + offsetof(SignalFrameHead, flags);  // ucontext
+  registers.x[29] = call.frame + kSignalFrameSize;
+  registers.x[30] = call.return_to;
+  registers.sp = call.frame;
+  registers.pc = call.handler;
+  registers.pstate &= ~(Btype::kMask | Tco::kMask);
+}
 
 /// SPSR_EL1 as a handler may ask to go on with: the flags and the modes that only EL0 feels.
 /// Errc::bad_format for anything but AArch64 at EL0 with interrupts on.
@@ -102,8 +139,8 @@ Result<u64> find_fpsimd_record(Read&& read) {
       return found;
     }
     if (header.size % 16 != 0 || header.size > kSignalRecordsSize - at) return bad;
-    if (header.magic == FpsimdRecord::kMagic) {
-      if (header.size != sizeof(FpsimdRecord) || found != kSignalRecordsSize) return bad;
+    if (header.magic == FpsimdHead::kMagic) {
+      if (header.size != kFpsimdRecordSize || found != kSignalRecordsSize) return bad;
       found = at;
     } else if (header.magic != SyndromeRecord::kMagic || header.size != sizeof(SyndromeRecord)) {
       return bad;

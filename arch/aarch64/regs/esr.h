@@ -154,6 +154,10 @@ class Esr {
     return ec() == ExceptionClass::data_abort_lower || ec() == ExceptionClass::data_abort_same;
   }
   constexpr bool is_abort() const { return is_instruction_abort() || is_data_abort(); }
+  /// Of PC or SP, whatever is there.
+  constexpr bool is_misalignment() const {
+    return ec() == ExceptionClass::pc_alignment || ec() == ExceptionClass::sp_alignment;
+  }
   constexpr bool is_watchpoint() const {
     return ec() == ExceptionClass::watchpoint_lower || ec() == ExceptionClass::watchpoint_same;
   }

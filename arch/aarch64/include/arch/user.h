@@ -26,6 +26,14 @@ inline TrapFrame user_frame(UserAddr pc, UserAddr sp) {
   return frame;
 }
 
+/// The program makes the system call again that it is about to return from, whose first argument was
+/// `x0`: the others are still where they were.
+inline void repeat_syscall(TrapFrame& frame, u64 x0) {
+  constexpr u64 kSvcSize = 4;
+  frame.elr -= kSvcSize;
+  frame.x[0] = x0;
+}
+
 /// `context` has not run yet. Its FP and SIMD registers are open to it, and 0, as its thread pointer
 /// is.
 void open_to_user(ThreadContext& context);

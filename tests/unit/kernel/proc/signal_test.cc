@@ -126,7 +126,7 @@ TEST_F(Queue, RealtimeSignalsKeepTheirOrderUpToTheLimit) {
   SignalQueue queue;
   for (u64 i = 0; i < 3; ++i) ASSERT_TRUE(queue.add(info(40, i), 4).has_value());
   ASSERT_TRUE(queue.add(info(35, 9), 4).has_value());
-  EXPECT_EQ(queue.add(info(50), 4).error().code, Errc::out_of_slots);
+  EXPECT_EQ(queue.add(info(50), 4).error().code, Errc::try_again);
   EXPECT_EQ(queue.take(kAll)->value, 9u) << "the lower number first";
   for (u64 i = 0; i < 3; ++i) EXPECT_EQ(queue.take(kAll)->value, i);
   EXPECT_TRUE(queue.pending().is_empty());

@@ -18,12 +18,12 @@ namespace {
 TEST(SignalFrame, HasLinuxsOffsets) {
   EXPECT_EQ(offsetof(SignalFrameHead, flags), 128u);
   EXPECT_EQ(offsetof(SignalFrameHead, stack), 144u);
-  EXPECT_EQ(offsetof(SignalFrameHead, x), 128u + 176 + 8);
-  EXPECT_EQ(offsetof(SignalFrameHead, sp), 128u + 176 + 256);
-  EXPECT_EQ(offsetof(SignalFrameHead, pc), 128u + 176 + 264);
-  EXPECT_EQ(offsetof(SignalFrameHead, pstate), 128u + 176 + 272);
-  EXPECT_EQ(offsetof(FpsimdRecord, fpsr), 8u);
-  EXPECT_EQ(offsetof(FpsimdRecord, v), 16u);
+  EXPECT_EQ(offsetof(SignalFrameHead, registers.x), 128u + 176 + 8);
+  EXPECT_EQ(offsetof(SignalFrameHead, registers.sp), 128u + 176 + 256);
+  EXPECT_EQ(offsetof(SignalFrameHead, registers.pc), 128u + 176 + 264);
+  EXPECT_EQ(offsetof(SignalFrameHead, registers.pstate), 128u + 176 + 272);
+  EXPECT_EQ(offsetof(FpsimdHead, fpsr), 8u);
+  EXPECT_EQ(sizeof(FpsimdHead), 16u) << "and the registers behind it";
 }
 
 TEST(SignalFrame, PstateIsEl0sOrRefused) {
