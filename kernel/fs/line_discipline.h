@@ -23,6 +23,7 @@ struct Termios {
     kEchoKill = 040,
     kEchoNl = 0100,
     kNoFlush = 0200,
+    kStopOutput = 0400,  // TOSTOP: of jobs in the background
     kEchoControl = 01000,
     kEchoKillErase = 04000,
     kExtended = 0100000,

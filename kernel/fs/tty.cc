@@ -27,6 +27,9 @@ enum Request : u32 {
   kGetSession = 0x5429,      // TIOCGSID
 };
 
+/// Signals, by Linux's numbers. The last two are for jobs in the background: SIGTTIN, SIGTTOU.
+constexpr u8 kHangUp = 1, kContinue = 18, kBackgroundInput = 21, kBackgroundOutput = 22;
+
 template <typename T>
 Result<void> give(IoctlArgument& argument, const T& value) {
   return argument.write(std::as_bytes(std::span(&value, 1)));
@@ -74,7 +77,6 @@ void Tty::begin_session(u32 session) {
 }
 
 void Tty::end_session(u32 session) {
-  constexpr u8 kHangUp = 1, kContinue = 18;
   const u32 group = state_.with([session](State& state) {
     if (state.session != session) return 0u;
     state.session = 0;
@@ -105,6 +107,7 @@ void Tty::receive(u8 key) {
 
 /// A line has at most kRoom bytes.
 Result<u64> Tty::read(ByteSink& to, bool nonblocking) {
+  TRY(check_foreground(kBackgroundInput));
   if (to.left() == 0) return u64{0};
   const Buffer buffer = TRY(Buffer::make(std::min(to.left(), u64{LineDiscipline::kRoom})));
   u64 count = 0;
@@ -122,6 +125,9 @@ Result<u64> Tty::read(ByteSink& to, bool nonblocking) {
 }
 
 Result<u64> Tty::write(ByteSource& from) {
+  const bool stops =
+      state_.with([](State& s) { return (s.line.termios().local & Termios::kStopOutput) != 0; });
+  if (stops) TRY(check_foreground(kBackgroundOutput));
   std::array<std::byte, 256> piece;
   while (from.left() != 0 && !from.has_failed()) {
     const u64 count = from.take(piece);
@@ -146,16 +152,79 @@ Result<void> Tty::set_termios(IoctlArgument& argument, bool flush) {
   return {};
 }
 
-/// The caller's session gets this terminal, unless another one has it.
-Result<void> Tty::take_session() {
+/// Is this the terminal of the caller's session?
+bool Tty::is_controlling(const TtyJobs::Caller& caller) {
+  return caller.session != 0 &&
+         state_.with([&](const State& s) { return s.session == caller.session; });
+}
+
+/// A job in the background may not read, nor change what the one in the foreground relies on: it is
+/// stopped by `signal`, and does it again when it goes on. Who does not want to hear of it may, but
+/// reads nothing. Errc::interrupted, io_error.
+Result<void> Tty::check_foreground(u8 signal) {
+  if (jobs_ == nullptr) return {};
+  const TtyJobs::Caller caller = jobs_->caller();
+  const bool in_background = is_controlling(caller) && state_.with([&](const State& s) {
+    return s.group != 0 && s.group != caller.group;
+  });
+  if (!in_background) return {};
+  switch (jobs_->signal_background(signal)) {
+    case TtyJobs::Background::signalled:
+      return Error{Errc::interrupted};
+    case TtyJobs::Background::deaf:
+      if (signal == kBackgroundOutput) return {};
+      return Error{Errc::io_error};
+    case TtyJobs::Background::orphaned:
+      return Error{Errc::io_error};
+  }
+  UNREACHABLE();
+}
+
+/// The caller, who leads a session, gets this terminal for it; `by_force` also if another one has it.
+Result<void> Tty::take_session(bool by_force) {
   if (jobs_ == nullptr) return Error{Errc::not_permitted};
-  const u32 mine = static_cast<u32>(jobs_->session_of_caller());
+  const TtyJobs::Caller caller = jobs_->caller();
   return state_.with([&](State& state) -> Result<void> {
-    if (state.session != 0 && state.session != mine) return Error{Errc::not_permitted};
-    if (state.session == 0) state.group = mine;
-    state.session = mine;
+    if (!caller.leads_session) return Error{Errc::not_permitted};
+    if (state.session == caller.session) return {};
+    if (state.session != 0 && !by_force) return Error{Errc::not_permitted};
+    state.session = caller.session;
+    state.group = caller.group;
     return {};
   });
+}
+
+/// Only who leads the session can: then it has no terminal any more.
+Result<void> Tty::give_up() {
+  if (jobs_ == nullptr) return Error{Errc::not_a_terminal};
+  const TtyJobs::Caller caller = jobs_->caller();
+  if (!is_controlling(caller)) return Error{Errc::not_a_terminal};
+  if (caller.leads_session) end_session(caller.session);
+  return {};
+}
+
+/// The foreground becomes another group of the same session.
+Result<void> Tty::set_group(IoctlArgument& argument) {
+  const Result<void> may = check_foreground(kBackgroundOutput);
+  if (!may.has_value() && may.error().code == Errc::io_error) return Error{Errc::not_a_terminal};
+  TRY(may);
+  const i32 group = TRY(taken<i32>(argument));
+  if (group < 0) return Error{Errc::invalid_argument};
+  const TtyJobs::Caller caller = jobs_ == nullptr ? TtyJobs::Caller{} : jobs_->caller();
+  if (!is_controlling(caller)) return Error{Errc::not_a_terminal};
+  const u32 session = jobs_->session_of_group(static_cast<u32>(group));
+  if (session == 0) return Error{Errc::no_process, static_cast<u64>(group)};
+  if (session != caller.session) return Error{Errc::not_permitted, static_cast<u64>(group)};
+  state_.with([&](State& s) { s.group = static_cast<u32>(group); });
+  return {};
+}
+
+/// What only the processes of the session may ask. Errc::not_a_terminal to others.
+Result<void> Tty::tell_session(u32 request, IoctlArgument& argument) {
+  const TtyJobs::Caller caller = jobs_ == nullptr ? TtyJobs::Caller{} : jobs_->caller();
+  if (!is_controlling(caller)) return Error{Errc::not_a_terminal, request};
+  return give(argument, request == kGetSession ? caller.session
+                                               : state_.with([](State& s) { return s.group; }));
 }
 
 Result<u64> Tty::ioctl(u32 request, IoctlArgument& argument) {
@@ -166,27 +235,25 @@ Result<u64> Tty::ioctl(u32 request, IoctlArgument& argument) {
     case kTcSets:
     case kTcSetsWait:
     case kTcSetsFlush:
+      TRY(check_foreground(kBackgroundOutput));
       TRY(set_termios(argument, request == kTcSetsFlush));
       break;
     case kTcFlush:
+      TRY(check_foreground(kBackgroundOutput));
       state_.with([](State& s) { s.line.flush(); });
       break;
     case kSetControlling:
-      TRY(take_session());
+      TRY(take_session(argument.value() == 1));
       break;
     case kGiveUp:
-      state_.with([](State& s) { s.session = s.group = 0; });
+      TRY(give_up());
       break;
     case kGetGroup:
-      TRY(give(argument, state_.with([](const State& s) { return s.group; })));
-      break;
-    case kSetGroup: {
-      const u32 group = TRY(taken<u32>(argument));
-      state_.with([&](State& s) { s.group = group; });
-      break;
-    }
     case kGetSession:
-      TRY(give(argument, state_.with([](const State& s) { return s.session; })));
+      TRY(tell_session(request, argument));
+      break;
+    case kSetGroup:
+      TRY(set_group(argument));
       break;
     case kGetSize:
       TRY(give(argument, state_.with([](const State& s) { return s.size; })));

@@ -11,10 +11,21 @@ namespace meridian {
 /// What a terminal needs to know of processes.
 class TtyJobs {
  public:
+  /// Who calls. (Session 0: no process.)
+  struct Caller {
+    u32 session = 0, group = 0;
+    bool leads_session = false;
+  };
+  virtual Caller caller() = 0;
   /// Sends `signal` to process group `group`.
-  virtual void signal_group(u64 group, u8 signal) = 0;
-  /// The session of the process that calls.
-  virtual u64 session_of_caller() = 0;
+  virtual void signal_group(u32 group, u8 signal) = 0;
+  /// The session of group `group`; 0: there is no such group.
+  virtual u32 session_of_group(u32 group) = 0;
+
+  /// The caller's group, which is in the background, gets `signal`, unless that would not stop the
+  /// caller: it ignores or blocks it, or its group is orphaned, with nobody to let it go on.
+  enum class Background : u8 { signalled, deaf, orphaned };
+  virtual Background signal_background(u8 signal) = 0;
 
  protected:
   ~TtyJobs() = default;
@@ -62,8 +73,13 @@ class Tty {
     u32 session = 0;  // whose controlling terminal it is
   };
 
+  bool is_controlling(const TtyJobs::Caller& caller);
+  Result<void> check_foreground(u8 signal);
   Result<void> set_termios(IoctlArgument& argument, bool flush);
-  Result<void> take_session();
+  Result<void> take_session(bool by_force);
+  Result<void> give_up();
+  Result<void> set_group(IoctlArgument& argument);
+  Result<void> tell_session(u32 request, IoctlArgument& argument);
 
   Writer& device_;
   TtyJobs* jobs_ = nullptr;

@@ -45,6 +45,8 @@ const char* name_of(Errc code) {
     case Errc::broken_pipe: return "broken pipe";
     case Errc::no_device: return "no such device";
     case Errc::not_a_terminal: return "not a terminal";
+    case Errc::io_error: return "input or output error";
+    case Errc::no_process: return "no such process";
     case Errc::fault: return "the access faulted";
     case Errc::timed_out: return "timed out";
     case Errc::interrupted: return "interrupted";

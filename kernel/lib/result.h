@@ -60,6 +60,8 @@ enum class Errc : u8 {
   broken_pipe,          // nobody will ever read it (EPIPE) - 0
   no_device,            // nothing behind a device's number or a fifo (ENXIO) - the number or 0
   not_a_terminal,       // or no such request for this device (ENOTTY) - the request
+  io_error,             // a terminal that the job in the background may not read (EIO) - 0
+  no_process,           // nor a group of this number (ESRCH) - the number
   // Machine.
   fault,        // the access faulted - the address
   timed_out,    // a device did not answer, or a deadline passed - 0

@@ -4,6 +4,7 @@
 #include <arch/interrupts.h>
 
 #include "kernel/fs/tty.h"
+#include "kernel/proc/jobs.h"
 #include "kernel/proc/process_table.h"
 #include "kernel/proc/signals.h"
 #include "mm/user/active_user_space.h"
@@ -56,6 +57,7 @@ void give_away_children(ProcessTable& table, Process& process, Gone& gone) {
 
 /// From now on the process is only how it ended, until its parent has asked.
 void mark_ended(ProcessTable& table, Process& me, const ProcessEnd& end, Gone& gone) {
+  hang_up_orphans(table, me);
   give_away_children(table, me, gone);
   me.family.state = ProcessState::ended;
   me.family.end = end;
@@ -104,12 +106,14 @@ void exit_process(const ProcessEnd& end) {
   exit_thread();
 }
 
-/// Not if what would end the stop has come meanwhile.
+/// Not if what would end the stop has come meanwhile; and a key or the terminal do not stop those whom
+/// nobody could let go on.
 void stop_process(Signal signal) {
   Process& me = Process::current();
   const bool stopped = processes().with([&](ProcessTable& table) {
     const SignalSet waiting = me.signals.with([](SignalState& s) { return s.pending.pending(); });
     if (waiting.contains(kSigcont) || waiting.contains(kSigkill)) return false;
+    if (signal != kSigstop && is_orphaned(table, me.family.group)) return false;
     me.family.state = ProcessState::stopped;
     me.family.stopped_by = signal;
     me.family.continued = false;

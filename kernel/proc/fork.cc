@@ -4,6 +4,7 @@
 #include <arch/user.h>
 
 #include "kernel/proc/process_table.h"
+#include "kernel/proc/signals.h"
 
 namespace meridian {
 namespace {
@@ -24,12 +25,12 @@ Result<void> copy_resources(Process& parent, Process& child, const ForkOptions& 
 }
 
 /// Handlers and mask are the parent's; nothing waits yet.
-void copy_signals(Process& parent, Process& child, bool share_space) {
+void copy_signals(Process& parent, Process& child, const ForkOptions& options) {
   parent.signals.with([&](SignalState& from) {
     child.signals.with([&](SignalState& to) {
       to.blocked = from.blocked;
       to.actions = from.actions;
-      if (!share_space) to.stack = from.stack;
+      if (!options.share_space || options.wait) to.stack = from.stack;
     });
   });
 }
@@ -69,20 +70,30 @@ void tell_number(Process& parent, Process& child, const ForkOptions& options) {
   if (options.child_tid != UserAddr(0)) (void)child.space().write(options.child_tid, bytes);
 }
 
+/// Nothing but its own end keeps the parent from waiting for the child.
+void wait_until_left(Process& parent, Process& child) {
+  const auto has_left = [](bool& left) { return left; };
+  const WaitOptions options{.interruptible = true};
+  while (!child.left_space.wait(child.has_left_space, has_left, options).has_value()) {
+    parent.thread().forget_interrupt();  // before the look: what comes after it interrupts again
+    if (has_fatal_signal(parent)) break;
+  }
+  if (has_signal(parent)) parent.thread().interrupt();
+}
+
 }  // namespace
 
 Result<u32> fork_process(const arch::TrapFrame& frame, const ForkOptions& options) {
   Process& parent = Process::current();
   const Ref<Process> child = TRY(Process::make());
   TRY(copy_resources(parent, *child, options));
-  copy_signals(parent, *child, options.share_space);
+  copy_signals(parent, *child, options);
   TRY(make_thread(*child, frame, options));
   child->has_left_space.with([&](bool& left) { left = !options.wait; });
   TRY(enter_table(parent, *child, options));
   tell_number(parent, *child, options);
   child->run();
-  if (options.wait)
-    child->left_space.wait(child->has_left_space, [](bool& left) { return left; }).value();
+  if (options.wait) wait_until_left(parent, *child);
   return child->pid();
 }
 

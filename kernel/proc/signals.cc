@@ -90,10 +90,6 @@ Result<void> send_signal_to_group(u32 group, const SignalInfo& info) {
   });
 }
 
-void raise_sigpipe(Process& me) {
-  (void)send_signal(me, {.signal = kSigpipe, .code = kSiUser, .pid = me.pid()});
-}
-
 bool has_signal(Process& me) {
   return me.signals.with([](SignalState& state) { return !state.deliverable().is_empty(); });
 }

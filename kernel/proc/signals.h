@@ -22,8 +22,6 @@ namespace meridian {
 Result<void> send_signal(Process& process, const SignalInfo& info);
 /// The same to every process of a group; Errc::not_found (ESRCH) if it has none.
 Result<void> send_signal_to_group(u32 group, const SignalInfo& info);
-/// For a write that ended with Errc::broken_pipe: the caller gets SIGPIPE.
-void raise_sigpipe(Process& me);
 
 /// For who holds the table's lock: send_signal(); and SIGCHLD, to the parent of a process that ended,
 /// stopped or goes on, whoever waits for it there being woken (`code`, `status`: si_code, si_status).

@@ -105,6 +105,10 @@ constexpr Errno errno_of(Errc code) {
       return Errno::enxio;
     case Errc::not_a_terminal:
       return Errno::enotty;
+    case Errc::io_error:
+      return Errno::eio;
+    case Errc::no_process:
+      return Errno::esrch;
     default:
       return Errno::einval;
   }

@@ -45,25 +45,13 @@ Result<std::optional<SignalSet>> mask_of(UserAddr where, u64 size) {
   return std::optional(SignalSet(TRY(read_user<u64>(where))));
 }
 
-/// Waits with that mask. If a signal ends the wait, the old mask comes back behind its handler, so
-/// whoever acts on the signal does that.
+/// Waits with that mask.
 Result<u64> wait_with_mask(Process& me, Watches& watches, const Timeout& timeout,
-                           std::optional<SignalSet> mask) {
-  if (mask) {
-    me.signals.with([&](SignalState& state) {
-      state.mask_after = state.blocked;
-      state.blocked = *mask - kUnblockable;
-    });
-    if (has_signal(me)) me.thread().interrupt();
-  }
+                           std::optional<SignalSet> wanted) {
+  std::optional<TemporaryMask> mask;
+  if (wanted) mask.emplace(me, *wanted);
   const Result<u64> ready = watches.wait(timeout.deadline());
-  if (mask && ready.has_value()) {
-    me.signals.with([](SignalState& state) {
-      if (state.mask_after) state.blocked = *state.mask_after;
-      state.mask_after.reset();
-    });
-    if (has_signal(me)) me.thread().interrupt();
-  }
+  if (mask && !ready.has_value()) mask->stay();
   timeout.tell_rest();
   return ready;
 }

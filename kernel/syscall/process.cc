@@ -120,8 +120,22 @@ SyscallResult sys_execve(const Syscall& call) {
 
 namespace {
 
-/// WNOHANG, WUNTRACED, WCONTINUED, and what is about threads.
-constexpr u64 kNoHang = 1, kStopped = 2, kContinued = 8, kAboutThreads = 0xe000'0000;
+/// WNOHANG, WUNTRACED (which is WSTOPPED), WEXITED, WCONTINUED, WNOWAIT, and what is about threads.
+constexpr u64 kNoHang = 1, kStopped = 2, kEnded = 4, kContinued = 8, kLeave = 0x100'0000,
+              kAboutThreads = 0xe000'0000;
+
+void set_options(WaitRequest& request, u64 options) {
+  request.no_hang = (options & kNoHang) != 0;
+  request.ended = (options & kEnded) != 0;
+  request.stopped = (options & kStopped) != 0;
+  request.continued = (options & kContinued) != 0;
+  request.leave = (options & kLeave) != 0;
+}
+
+/// Of calls that wait for children: not_found is ECHILD.
+SyscallResult wait_error(Error error) {
+  return error.code == Errc::not_found ? SyscallResult(Errno::echild) : SyscallResult(error);
+}
 
 /// Whom a pid of wait4() means: above 0 a process, -1 any, 0 the caller's group, below -1 a group.
 WaitRequest whom(i32 pid) {
@@ -140,13 +154,9 @@ SyscallResult sys_wait4(const Syscall& call) {
   const u64 options = call.x[2] & ~u64{0} >> 32;
   if ((options & ~(kNoHang | kStopped | kContinued | kAboutThreads)) != 0) return Errno::einval;
   WaitRequest request = whom(call.integer(0));
-  request.no_hang = (options & kNoHang) != 0;
-  request.stopped = (options & kStopped) != 0;
-  request.continued = (options & kContinued) != 0;
+  set_options(request, options | kEnded);
   const Result<WaitOutcome> outcome = wait_for_child(request);
-  if (!outcome.has_value())
-    return outcome.error().code == Errc::not_found ? Errno::echild
-                                                   : SyscallResult(outcome.error());
+  if (!outcome.has_value()) return wait_error(outcome.error());
   if (outcome.value().pid != 0 && call.x[1] != 0) {
     const Result<void> told = write_user(call.address(1), outcome.value().wait_status);
     if (!told.has_value()) return told.error();
@@ -156,6 +166,49 @@ SyscallResult sys_wait4(const Syscall& call) {
     if (!told.has_value()) return told.error();
   }
   return u64{outcome.value().pid};
+}
+
+namespace {
+
+/// Whom an idtype and an id of waitid() mean. Errc::invalid_argument.
+Result<WaitRequest> whom(i32 type, i32 id) {
+  enum : i32 { kAll, kPid, kGroup };
+  const Error bad{Errc::invalid_argument, static_cast<u64>(type)};
+  switch (type) {
+    case kAll:
+      return whom(-1);
+    case kPid:
+      if (id <= 0) return bad;
+      return whom(id);
+    case kGroup:
+      if (id < 0) return bad;
+      return whom(id == 0 ? 0 : -id);
+    default:
+      return bad;
+  }
+}
+
+/// As SIGCHLD tells it; all 0 if there is nothing to tell.
+std::array<std::byte, kSigInfoSize> info_of(const WaitOutcome& outcome) {
+  if (outcome.pid == 0) return {};
+  return to_wire(
+      {.signal = kSigchld, .code = outcome.code, .pid = outcome.pid, .status = outcome.status});
+}
+
+}  // namespace
+
+/// As on Linux the description is written whatever came of it.
+SyscallResult sys_waitid(const Syscall& call) {
+  const u64 options = call.x[3] & ~u64{0} >> 32, wanted = options & (kEnded | kStopped | kContinued);
+  if (wanted == 0 || (options & ~(wanted | kNoHang | kLeave | kAboutThreads)) != 0)
+    return Errno::einval;
+  WaitRequest request = TRY(whom(call.integer(0), call.integer(1)));
+  set_options(request, options);
+  const Result<WaitOutcome> waited = wait_for_child(request);
+  const WaitOutcome outcome = waited.has_value() ? waited.value() : WaitOutcome{};
+  if (outcome.pid != 0 && call.x[4] != 0) TRY(write_usage(call.address(4), outcome.usage));
+  if (call.x[2] != 0) TRY(write_user(call.address(2), info_of(outcome)));
+  return waited.has_value() ? SyscallResult(u64{0}) : wait_error(waited.error());
 }
 
 /// With one thread nobody ever waits, so there is nobody to wake; waiting would be for ever.

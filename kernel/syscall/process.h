@@ -8,6 +8,7 @@
 namespace meridian {
 
 SyscallResult sys_exit(const Syscall& call);
+SyscallResult sys_waitid(const Syscall& call);
 SyscallResult sys_set_tid_address(const Syscall& call);
 SyscallResult sys_futex(const Syscall& call);
 SyscallResult sys_setpgid(const Syscall& call);
@@ -23,6 +24,7 @@ SyscallResult sys_wait4(const Syscall& call);
 inline constexpr SyscallEntry kProcessCalls[] = {
     {93, "exit", sys_exit},
     {94, "exit_group", sys_exit},
+    {95, "waitid", sys_waitid},
     {96, "set_tid_address", sys_set_tid_address},
     {98, "futex", sys_futex},
     {154, "setpgid", sys_setpgid},

@@ -2,9 +2,9 @@
 /// Signals: what is done about them, and who is sent one.
 #include "kernel/syscall/signals.h"
 
-#include <arch/clock.h>
-
 #include "kernel/proc/signal_handler.h"
+#include "kernel/syscall/time_spec.h"
+#include "kernel/time/clock.h"
 #include "mm/user/user_copy.h"
 
 namespace meridian {
@@ -18,14 +18,10 @@ bool is_signal(i32 number) { return 1 <= number && number <= kMostSignals; }
 /// To whom a signal is sent, and what. Signal 0 only asks whether there is somebody.
 struct Sending {
   i32 number;
-  i32 code;
-  SignalInfo info{};
+  SignalInfo info;
 
   static Sending from(const Syscall& call, i32 number, i32 code) {
-    Sending sending{.number = number, .code = code};
-    sending.info.code = code;
-    sending.info.pid = call.caller.pid();
-    return sending;
+    return {.number = number, .info = {.code = code, .pid = call.caller.pid()}};
   }
 };
 
@@ -99,9 +95,8 @@ namespace {
 
 /// With what the caller says of it. Only to itself may it say that kill() or the kernel sent it.
 SyscallResult queue_info(const Syscall& call, i32 pid, i32 number, UserAddr from) {
-  const auto wire = read_user<std::array<std::byte, kSigInfoSize>>(from);
-  if (!wire.has_value()) return wire.error();
-  Sending sending{.number = number, .code = 0, .info = from_wire(0, wire.value())};
+  const auto wire = TRY((read_user<std::array<std::byte, kSigInfoSize>>(from)));
+  const Sending sending{.number = number, .info = from_wire(0, wire)};
   const bool claims_other = sending.info.code >= 0 || sending.info.code == kSiTkill;
   if (claims_other && static_cast<u32>(pid) != call.caller.pid()) return Errno::eperm;
   return send_to_pid(pid, sending);
@@ -138,9 +133,7 @@ SyscallResult sys_rt_sigaction(const Syscall& call) {
   if (call.x[3] != kSetSize) return Errno::einval;
   std::optional<SignalAction> wanted;
   if (call.x[1] != 0) {
-    const Result<SignalAction> given = read_user<SignalAction>(call.address(1));
-    if (!given.has_value()) return given.error();
-    wanted = given.value();
+    wanted = TRY(read_user<SignalAction>(call.address(1)));
     wanted->flags &= SignalAction::kKnown;  // so that a program can ask which there are
     wanted->mask = wanted->mask - kUnblockable;
   }
@@ -178,11 +171,8 @@ SyscallResult sys_rt_sigprocmask(const Syscall& call) {
   if (call.x[3] != kSetSize) return Errno::einval;
   const SignalSet old = blocked_signals(call.caller);
   if (call.x[1] != 0) {
-    const Result<SignalSet> given = read_user<SignalSet>(call.address(1));
-    if (!given.has_value()) return given.error();
-    const Result<SignalSet> mask = changed_mask(call.integer(0), old, given.value());
-    if (!mask.has_value()) return mask.error();
-    set_blocked_signals(call.caller, mask.value());
+    const SignalSet given = TRY(read_user<SignalSet>(call.address(1)));
+    set_blocked_signals(call.caller, TRY(changed_mask(call.integer(0), old, given)));
   }
   if (call.x[2] == 0) return u64{0};
   return write_user(call.address(2), old);
@@ -198,9 +188,7 @@ SyscallResult sys_rt_sigpending(const Syscall& call) {
 
 SyscallResult sys_rt_sigsuspend(const Syscall& call) {
   if (call.x[1] != kSetSize) return Errno::einval;
-  const Result<SignalSet> wanted = read_user<SignalSet>(call.address(0));
-  if (!wanted.has_value()) return wanted.error();
-  TemporaryMask mask(call.caller, wanted.value());
+  TemporaryMask mask(call.caller, TRY(read_user<SignalSet>(call.address(0))));
   while (current_thread().sleep({.interruptible = true}) != WakeReason::interrupted) {
   }
   mask.stay();
@@ -208,22 +196,6 @@ SyscallResult sys_rt_sigsuspend(const Syscall& call) {
 }
 
 namespace {
-
-struct TimeSpec {
-  i64 seconds, nanoseconds;
-};
-
-/// When a wait of that long ends; longer than this machine will run is for ever. Errc::invalid_argument.
-Result<std::optional<u64>> deadline_after(const TimeSpec& time) {
-  constexpr i64 kNanoseconds = 1'000'000'000, kForEver = i64{1} << 31;
-  const bool is_time = time.seconds >= 0 && 0 <= time.nanoseconds && time.nanoseconds < kNanoseconds;
-  if (!is_time) return Error{Errc::invalid_argument};
-  if (time.seconds >= kForEver) return std::optional<u64>();
-  const u64 frequency = arch::counter_frequency(), kBillion = kNanoseconds;
-  const u64 ticks = static_cast<u64>(time.seconds) * frequency +
-                    (static_cast<u64>(time.nanoseconds) * frequency + kBillion - 1) / kBillion;
-  return std::optional(arch::counter() + ticks);
-}
 
 /// Takes one of `wanted`, waiting for it: while it does, they are announced although they are blocked.
 /// Errc::try_again at the deadline; interrupted, by another that is not blocked.
@@ -250,41 +222,26 @@ Result<SignalInfo> wait_for_signal(Process& me, SignalSet wanted, std::optional<
 
 SyscallResult sys_rt_sigtimedwait(const Syscall& call) {
   if (call.x[3] != kSetSize) return Errno::einval;
-  const Result<SignalSet> wanted = read_user<SignalSet>(call.address(0));
-  if (!wanted.has_value()) return wanted.error();
+  const SignalSet wanted = TRY(read_user<SignalSet>(call.address(0)));
   std::optional<u64> deadline;
-  if (call.x[2] != 0) {
-    const Result<TimeSpec> timeout = read_user<TimeSpec>(call.address(2));
-    if (!timeout.has_value()) return timeout.error();
-    const Result<std::optional<u64>> end = deadline_after(timeout.value());
-    if (!end.has_value()) return end.error();
-    deadline = end.value();
-  }
-  const Result<SignalInfo> taken =
-      wait_for_signal(call.caller, wanted.value() - kUnblockable, deadline);
-  if (!taken.has_value()) return taken.error();
-  if (call.x[1] != 0) {
-    const Result<void> told = write_user(call.address(1), to_wire(taken.value()));
-    if (!told.has_value()) return told.error();
-  }
-  return u64{taken.value().signal};
+  if (call.x[2] != 0) deadline = counter_after(TRY(read_spec(call.address(2))));
+  const SignalInfo taken = TRY(wait_for_signal(call.caller, wanted - kUnblockable, deadline));
+  if (call.x[1] != 0) TRY(write_user(call.address(1), to_wire(taken)));
+  return u64{taken.signal};
 }
 
 SyscallResult sys_sigaltstack(const Syscall& call) {
   using arch::SignalStack;
   std::optional<SignalStack> wanted;
   if (call.x[0] != 0) {
-    const Result<SignalStack> given = read_user<SignalStack>(call.address(0));
-    if (!given.has_value()) return given.error();
-    wanted = given.value();
+    wanted = TRY(read_user<SignalStack>(call.address(0)));
   }
   SignalStack old;
-  const Result<void> changed = call.caller.signals.with([&](SignalState& state) -> Result<void> {
+  TRY(call.caller.signals.with([&](SignalState& state) -> Result<void> {
     old = state.stack.told_to(call.frame.sp);
     if (wanted) state.stack = TRY(state.stack.changed_to(*wanted, call.frame.sp));
     return {};
-  });
-  if (!changed.has_value()) return changed.error();
+  }));
   if (call.x[1] == 0) return u64{0};
   return write_user(call.address(1), old);
 }

@@ -14,6 +14,20 @@
 
 static int failures, checks;
 
+/// Given "strict" as its argument a program also checks what only a kernel does: an emulator that runs
+/// programs (qemu-user), which judges the rest, tells no syndromes and takes any PSTATE.
+static inline int is_strict(int argc, char** argv) {
+  return argc > 1 && strcmp(argv[1], "strict") == 0;
+}
+
+/// The line says `what` failed, and the value that tells more.
+static inline void check(int holds, const char* what, long value) {
+  ++checks;
+  if (holds) return;
+  ++failures;
+  printf("FAILED: %s (%ld)\n", what, value);
+}
+
 /// `got` is what must be `wanted`; the line says both.
 static inline void same(const char* what, int line, long got, long wanted) {
   ++checks;

@@ -18,25 +18,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-static int failures, checks;
-
-static void check(int holds, const char* what, long value) {
-  ++checks;
-  if (holds) return;
-  ++failures;
-  printf("FAILED: %s (%ld)\n", what, value);
-}
-
-/// A system call as the kernel answers it, without errno.
-static long call(long number, long a, long b, long c, long d) {
-  register long x8 asm("x8") = number;
-  register long x0 asm("x0") = a;
-  register long x1 asm("x1") = b;
-  register long x2 asm("x2") = c;
-  register long x3 asm("x3") = d;
-  asm volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory");
-  return x0;
-}
+#include "call.h"
+#include "check.h"
 
 /// What the handlers saw, in order.
 static struct {
@@ -149,7 +132,7 @@ static void check_frame(void) {
   handle(SIGUSR1, look, 0);
   register double eight asm("d8") = 8.0;
   asm volatile("" : "+w"(eight));
-  call(SYS_kill, getpid(), SIGUSR1, 0, 0);
+  call(SYS_kill, getpid(), SIGUSR1, 0, 0, 0, 0);
   asm volatile("" : "+w"(eight));
   check(frame.context == frame.info + 128, "ucontext follows siginfo", 0);
   check((frame.info & 15) == 0, "the frame is aligned", (long)frame.info);
@@ -290,7 +273,7 @@ static void check_other_stack(void) {
   stack.ss_flags = SS_DISABLE;
   check(sigaltstack(&stack, &old) == 0 && old.ss_sp == memory && old.ss_flags == 0, "disabled", errno);
   check(sigaltstack(NULL, &old) == 0 && old.ss_flags == SS_DISABLE && old.ss_sp == NULL, "is gone", 0);
-  check(call(SYS_sigaltstack, 1, 0, 0, 0) == -EFAULT, "sigaltstack of nowhere", 0);
+  check(call(SYS_sigaltstack, 1, 0, 0, 0, 0, 0) == -EFAULT, "sigaltstack of nowhere", 0);
 }
 
 static sigjmp_buf back;
@@ -300,11 +283,11 @@ static long change_inside;
 static void leave(int signal, siginfo_t* info, void* context) {
   note(signal, info, context);
   sigaltstack(NULL, &stack_inside);
-  change_inside = call(SYS_sigaltstack, (long)&stack_inside, 0, 0, 0);
+  change_inside = call(SYS_sigaltstack, (long)&stack_inside, 0, 0, 0, 0, 0);
   siglongjmp(back, 1);
 }
 
-/// Do frames tell the fault's syndrome? (Emulators that run programs do not.)
+/// Do frames tell the fault's syndrome?
 static int has_syndromes;
 
 /// The faults that a handler sees, which leaves by longjmp: the code, the address, and in the frame
@@ -401,43 +384,99 @@ static void check_mending(void) {
   signal(SIGTRAP, SIG_DFL);
 }
 
+static void die_in_handler(int signal) {
+  (void)signal;
+  _exit(3);
+}
+
+/// How faults end those who ask for no signal, or cannot get it.
+static void fault(int how) {
+  if (how == 1) signal(SIGSEGV, SIG_IGN);
+  if (how == 2) {
+    sigset_t set;
+    signal(SIGSEGV, die_in_handler);
+    sigfillset(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+  }
+  if (how == 3) {  // no room for the frame
+    signal(SIGSEGV, die_in_handler);
+    asm volatile("mov sp, #0x1000\n mov x9, #0\n str xzr, [x9]" ::: "x9", "memory");
+  }
+  if (how == 4) {  // nor for another signal's, and SIGSEGV has none of its own
+    signal(SIGUSR1, die_in_handler);
+    register long x8 asm("x8") = SYS_kill;
+    register long x0 asm("x0") = getpid();
+    register long x1 asm("x1") = SIGUSR1;
+    asm volatile("mov x9, sp\n mov sp, #0x1000\n svc #0\n mov sp, x9"
+                 : "+r"(x0)
+                 : "r"(x8), "r"(x1)
+                 : "x9", "memory");
+  }
+  if (how == 5) {  // but one on a stack of its own
+    static char memory[32768];
+    const stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory};
+    struct sigaction action = {.sa_handler = die_in_handler, .sa_flags = SA_ONSTACK};
+    sigaltstack(&stack, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    asm volatile("mov sp, #0x1000\n mov x9, #0\n str xzr, [x9]" ::: "x9", "memory");
+  }
+  asm volatile("mov x9, #0\n str xzr, [x9]" ::: "x9", "memory");
+}
+
+static int end_of(int how) {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    fault(how);
+    _exit(0);
+  }
+  int status = -1;
+  waitpid(pid, &status, 0);
+  return status;
+}
+
+static void check_deadly_faults(void) {
+  for (int how = 0; how <= 4; ++how)
+    check(end_of(how) == SIGSEGV, "a fault that nobody can handle", how);
+  check(WEXITSTATUS(end_of(5)) == 3, "a handler on the other stack", 0);
+}
+
 static void check_refusals(void) {
   sigset_t set = set_of(0, 0);
   struct sigaction action = {.sa_handler = SIG_IGN};
   check(sigaction(SIGKILL, &action, NULL) == -1 && errno == EINVAL, "SIGKILL has no handler", errno);
   check(sigaction(SIGSTOP, &action, NULL) == -1 && errno == EINVAL, "nor has SIGSTOP", errno);
-  check(call(SYS_rt_sigaction, SIGKILL, 0, 0, 8) == 0, "but it may be asked", 0);
-  check(call(SYS_rt_sigaction, 0, 0, 0, 8) == -EINVAL, "signal 0", 0);
-  check(call(SYS_rt_sigaction, 65, 0, 0, 8) == -EINVAL, "signal 65", 0);
-  check(call(SYS_rt_sigaction, SIGUSR1, 0, 0, 16) == -EINVAL, "a set of another size", 0);
-  check(call(SYS_rt_sigaction, SIGUSR1, 16, 0, 8) == -EFAULT, "an action from nowhere", 0);
-  check(call(SYS_rt_sigprocmask, 3, (long)&set, 0, 8) == -EINVAL, "no way to change a mask", 0);
-  check(call(SYS_rt_sigprocmask, 3, 0, 0, 8) == 0, "but it does not matter without one", 0);
-  check(call(SYS_rt_sigprocmask, 0, (long)&set, 0, 4) == -EINVAL, "half a mask", 0);
-  check(call(SYS_rt_sigprocmask, 0, 16, 0, 8) == -EFAULT, "a mask from nowhere", 0);
-  check(call(SYS_rt_sigpending, (long)&set, 9, 0, 0) == -EINVAL, "sigpending of too much", 0);
-  check(call(SYS_rt_sigsuspend, (long)&set, 4, 0, 0) == -EINVAL, "sigsuspend with half a mask", 0);
-  check(call(SYS_rt_sigsuspend, 16, 8, 0, 0) == -EFAULT, "sigsuspend with none", 0);
-  check(call(SYS_rt_sigtimedwait, (long)&set, 0, 16, 8) == -EFAULT, "a time from nowhere", 0);
-  check(call(SYS_kill, getpid(), 65, 0, 0) == -EINVAL, "kill with signal 65", 0);
-  check(call(SYS_kill, getpid(), -1, 0, 0) == -EINVAL, "kill with signal -1", 0);
-  check(call(SYS_kill, getpid(), 0, 0, 0) == 0, "kill with signal 0", 0);
-  check(call(SYS_kill, 2000000, 65, 0, 0) == -ESRCH, "kill of nobody", 0);
-  check(call(SYS_kill, (long)(int)0x80000000, 0, 0, 0) == -ESRCH, "kill of no group", 0);
-  check(call(SYS_tkill, 0, SIGUSR1, 0, 0) == -EINVAL, "tkill of thread 0", 0);
-  check(call(SYS_tgkill, getpid(), -1, SIGUSR1, 0) == -EINVAL, "tgkill of thread -1", 0);
-  check(call(SYS_tgkill, getpid(), 2000000, SIGUSR1, 0) == -ESRCH, "tgkill of nobody", 0);
-  check(call(SYS_tgkill, getpid(), getpid(), 65, 0) == -EINVAL, "tgkill with signal 65", 0);
-  check(call(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, 16, 0) == -EFAULT, "sigqueue of nowhere", 0);
+  check(call(SYS_rt_sigaction, SIGKILL, 0, 0, 8, 0, 0) == 0, "but it may be asked", 0);
+  check(call(SYS_rt_sigaction, 0, 0, 0, 8, 0, 0) == -EINVAL, "signal 0", 0);
+  check(call(SYS_rt_sigaction, 65, 0, 0, 8, 0, 0) == -EINVAL, "signal 65", 0);
+  check(call(SYS_rt_sigaction, SIGUSR1, 0, 0, 16, 0, 0) == -EINVAL, "a set of another size", 0);
+  check(call(SYS_rt_sigaction, SIGUSR1, 16, 0, 8, 0, 0) == -EFAULT, "an action from nowhere", 0);
+  check(call(SYS_rt_sigprocmask, 3, (long)&set, 0, 8, 0, 0) == -EINVAL, "no way to change a mask", 0);
+  check(call(SYS_rt_sigprocmask, 3, 0, 0, 8, 0, 0) == 0, "but it does not matter without one", 0);
+  check(call(SYS_rt_sigprocmask, 0, (long)&set, 0, 4, 0, 0) == -EINVAL, "half a mask", 0);
+  check(call(SYS_rt_sigprocmask, 0, 16, 0, 8, 0, 0) == -EFAULT, "a mask from nowhere", 0);
+  check(call(SYS_rt_sigpending, (long)&set, 9, 0, 0, 0, 0) == -EINVAL, "sigpending of too much", 0);
+  check(call(SYS_rt_sigsuspend, (long)&set, 4, 0, 0, 0, 0) == -EINVAL, "sigsuspend with half a mask", 0);
+  check(call(SYS_rt_sigsuspend, 16, 8, 0, 0, 0, 0) == -EFAULT, "sigsuspend with none", 0);
+  check(call(SYS_rt_sigtimedwait, (long)&set, 0, 16, 8, 0, 0) == -EFAULT, "a time from nowhere", 0);
+  check(call(SYS_kill, getpid(), 65, 0, 0, 0, 0) == -EINVAL, "kill with signal 65", 0);
+  check(call(SYS_kill, getpid(), -1, 0, 0, 0, 0) == -EINVAL, "kill with signal -1", 0);
+  check(call(SYS_kill, getpid(), 0, 0, 0, 0, 0) == 0, "kill with signal 0", 0);
+  check(call(SYS_kill, 2000000, 65, 0, 0, 0, 0) == -ESRCH, "kill of nobody", 0);
+  check(call(SYS_kill, (long)(int)0x80000000, 0, 0, 0, 0, 0) == -ESRCH, "kill of no group", 0);
+  check(call(SYS_tkill, 0, SIGUSR1, 0, 0, 0, 0) == -EINVAL, "tkill of thread 0", 0);
+  check(call(SYS_tgkill, getpid(), -1, SIGUSR1, 0, 0, 0) == -EINVAL, "tgkill of thread -1", 0);
+  check(call(SYS_tgkill, getpid(), 2000000, SIGUSR1, 0, 0, 0) == -ESRCH, "tgkill of nobody", 0);
+  check(call(SYS_tgkill, getpid(), getpid(), 65, 0, 0, 0) == -EINVAL, "tgkill with signal 65", 0);
+  check(call(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, 16, 0, 0, 0) == -EFAULT, "sigqueue of nowhere", 0);
   siginfo_t info = {.si_code = SI_USER};
-  check(call(SYS_rt_sigqueueinfo, getppid(), 0, (long)&info, 0) == -EPERM, "a forged sender", 0);
+  check(call(SYS_rt_sigqueueinfo, getppid(), 0, (long)&info, 0, 0, 0) == -EPERM, "a forged sender", 0);
   info.si_code = SI_QUEUE;
-  check(call(SYS_rt_sigqueueinfo, 2000000, SIGUSR1, (long)&info, 0) == -ESRCH, "sigqueue to nobody", 0);
-  check(call(SYS_rt_sigqueueinfo, getpid(), 65, (long)&info, 0) == -EINVAL, "sigqueue of 65", 0);
+  check(call(SYS_rt_sigqueueinfo, 2000000, SIGUSR1, (long)&info, 0, 0, 0) == -ESRCH, "sigqueue to nobody", 0);
+  check(call(SYS_rt_sigqueueinfo, getpid(), 65, (long)&info, 0, 0, 0) == -EINVAL, "sigqueue of 65", 0);
 }
 
 int main(int argc, char** argv) {
-  has_syndromes = argc > 1 && strcmp(argv[1], "syndromes") == 0;
+  has_syndromes = is_strict(argc, argv);
   check_handler();
   check_registers();
   check_frame();
@@ -447,7 +486,7 @@ int main(int argc, char** argv) {
   check_other_stack();
   check_faults();
   check_mending();
+  check_deadly_faults();
   check_refusals();
-  printf("%d checks, %d failures\n", checks, failures);
-  return failures > 100 ? 100 : failures;
+  return finish();
 }

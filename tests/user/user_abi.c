@@ -14,30 +14,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static int failures, checks;
-
-static void check(int holds, const char* what, long value) {
-  ++checks;
-  if (holds) return;
-  ++failures;
-  printf("FAILED: %s (%ld)\n", what, value);
-}
-
-/// The system call as the kernel answers it, without errno.
-static long call(long number, long a, long b, long c, long d, long e, long f) {
-  register long x8 asm("x8") = number;
-  register long x0 asm("x0") = a;
-  register long x1 asm("x1") = b;
-  register long x2 asm("x2") = c;
-  register long x3 asm("x3") = d;
-  register long x4 asm("x4") = e;
-  register long x5 asm("x5") = f;
-  asm volatile("svc #0"
-               : "+r"(x0)
-               : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-               : "memory");
-  return x0;
-}
+#include "call.h"
+#include "check.h"
 
 static char zeros[100000];  // larger than a page: most of it has no byte in the file
 static int initialised = 42;
@@ -184,6 +162,5 @@ int main(int argc, char** argv) {
   check_futex();
   check_break();
   check_mappings();
-  printf("%d checks, %d failures\n", checks, failures);
-  return failures > 100 ? 100 : failures;
+  return finish();
 }

@@ -153,19 +153,29 @@ TEST_F(Line, AFullBufferTakesTheEndOfTheLine) {
 
 class FakeJobs final : public TtyJobs {
  public:
-  void signal_group(u64 group, u8 signal) override {
+  Caller caller() override { return who; }
+  void signal_group(u32 group, u8 signal) override {
     heard += std::to_string(group) + ":" + std::to_string(signal) + ";";
   }
-  u64 session_of_caller() override { return session; }
+  /// There are groups 12 and 34 of session 12, and group 99 of another one.
+  u32 session_of_group(u32 group) override {
+    return group == 12 || group == 34 ? 12 : group == 99 ? 98 : 0;
+  }
+  Background signal_background(u8 signal) override {
+    if (background == Background::signalled) signal_group(who.group, signal);
+    return background;
+  }
+
   std::string heard;
-  u64 session = 12;
+  Caller who{.session = 12, .group = 12, .leads_session = true};
+  Background background = Background::signalled;
 };
 
 /// An argument in the caller's memory; null is an address that faults.
 class Argument final : public IoctlArgument {
  public:
   explicit Argument(void* memory) : memory_(memory) {}
-  u64 value() const override { return 0; }
+  u64 value() const override { return reinterpret_cast<u64>(memory_); }
   Result<void> read(std::span<std::byte> to) override {
     if (memory_ == nullptr) return Error{Errc::fault};
     std::memcpy(to.data(), memory_, to.size());
@@ -259,8 +269,94 @@ TEST_F(TtyTest, SignalsGoToTheForegroundGroupOfItsSession) {
   EXPECT_EQ(ioctl(0x5410, &number), 0);
   type("\x03\x1a");
   EXPECT_EQ(jobs.heard, "34:2;34:20;");
-  jobs.session = 13;
+  jobs.who.session = 13;
   EXPECT_EQ(ioctl(0x540e, nullptr), EPERM) << "another session's";
+  EXPECT_EQ(ioctl(0x540e, reinterpret_cast<void*>(1)), 0) << "unless it is taken by force";
+}
+
+/// The terminal is session 12's, with group 12 in the foreground; the caller is in group 34.
+class BackgroundTest : public TtyTest {
+ protected:
+  BackgroundTest() {
+    tty.use_jobs(jobs);
+    EXPECT_EQ(ioctl(0x540e, nullptr), 0);
+    jobs.who = {.session = 12, .group = 34};
+    file->set_flags(OpenFlags::kNonblock);
+  }
+  std::byte to[8];
+};
+
+TEST_F(BackgroundTest, ReadingStopsAJobUnlessItIsDeafOrAnOrphan) {
+  type("hi\r");
+  EXPECT_EQ(error_of(file->read(to)), EINTR);
+  EXPECT_EQ(jobs.heard, "34:21;") << "SIGTTIN";
+  jobs.background = TtyJobs::Background::deaf;
+  EXPECT_EQ(error_of(file->read(to)), EIO);
+  jobs.background = TtyJobs::Background::orphaned;
+  EXPECT_EQ(error_of(file->read(to)), EIO);
+  jobs.who.group = 12;
+  EXPECT_EQ(file->read(to).value(), 3u) << "the foreground may";
+  jobs.who = {.session = 98, .group = 99};
+  EXPECT_EQ(error_of(file->read(to)), EAGAIN) << "and who has another terminal, or none";
+}
+
+TEST_F(BackgroundTest, ChangingTheTerminalStopsAJobUnlessItIsDeaf) {
+  Termios termios;
+  EXPECT_EQ(ioctl(0x5401, &termios), 0) << "asking does not";
+  u32 group = 34;
+  EXPECT_EQ(ioctl(0x5402, &termios), EINTR);
+  EXPECT_EQ(ioctl(0x540b, nullptr), EINTR);
+  EXPECT_EQ(ioctl(0x5410, &group), EINTR);
+  EXPECT_EQ(jobs.heard, "34:22;34:22;34:22;") << "SIGTTOU";
+  jobs.background = TtyJobs::Background::orphaned;
+  EXPECT_EQ(ioctl(0x5402, &termios), EIO);
+  EXPECT_EQ(ioctl(0x5410, &group), ENOTTY);
+  jobs.background = TtyJobs::Background::deaf;
+  EXPECT_EQ(ioctl(0x5402, &termios), 0);
+  EXPECT_EQ(ioctl(0x5410, &group), 0) << "as a shell does that takes its terminal back";
+  jobs.heard.clear();
+  type("\x03");
+  EXPECT_EQ(jobs.heard, "34:2;");
+}
+
+TEST_F(BackgroundTest, WritingDoesSoOnlyWhenAsked) {
+  EXPECT_EQ(file->write(bytes_of("free\n")).value(), 5u);
+  jobs.who.group = 12;
+  Termios termios;
+  termios.local |= 0400;  // TOSTOP
+  EXPECT_EQ(ioctl(0x5402, &termios), 0);
+  EXPECT_EQ(file->write(bytes_of("front\n")).value(), 6u);
+  jobs.who.group = 34;
+  EXPECT_EQ(error_of(file->write(bytes_of("back\n"))), EINTR);
+  jobs.background = TtyJobs::Background::deaf;
+  EXPECT_EQ(file->write(bytes_of("deaf\n")).value(), 5u);
+}
+
+TEST_F(BackgroundTest, TheForegroundIsAGroupOfTheSession) {
+  jobs.who.group = 12;
+  const auto put = [&](u32 group) { return ioctl(0x5410, &group); };
+  EXPECT_EQ(put(55), ESRCH);
+  EXPECT_EQ(put(99), EPERM);
+  EXPECT_EQ(put(u32{0} - 1), EINVAL);
+  EXPECT_EQ(ioctl(0x5410, nullptr), EFAULT);
+  EXPECT_EQ(put(34), 0);
+  jobs.who = {.session = 98, .group = 99, .leads_session = true};
+  EXPECT_EQ(put(99), ENOTTY) << "it is not their terminal";
+  u32 number;
+  EXPECT_EQ(ioctl(0x540f, &number), ENOTTY);
+  EXPECT_EQ(ioctl(0x5429, &number), ENOTTY);
+  EXPECT_EQ(ioctl(0x5422, nullptr), ENOTTY);
+}
+
+TEST_F(BackgroundTest, WhoLeadsTheSessionGivesItsTerminalUp) {
+  EXPECT_EQ(ioctl(0x5422, nullptr), 0) << "who does not changes nothing";
+  u32 number;
+  EXPECT_EQ(ioctl(0x5429, &number), 0);
+  EXPECT_EQ(jobs.heard, "");
+  jobs.who = {.session = 12, .group = 12, .leads_session = true};
+  EXPECT_EQ(ioctl(0x5422, nullptr), 0);
+  EXPECT_EQ(jobs.heard, "12:1;12:18;") << "SIGHUP and SIGCONT";
+  EXPECT_EQ(ioctl(0x5429, &number), ENOTTY);
 }
 
 // Devices.

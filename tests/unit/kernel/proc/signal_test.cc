@@ -145,9 +145,22 @@ TEST_F(Queue, FaultsComeBeforeWhatWasSent) {
 TEST_F(Queue, WithoutMemoryARealtimeSignalIsRefusedWhole) {
   SignalQueue queue;
   const FailAllocation failure(1);
-  EXPECT_EQ(queue.add(info(40), 8).error().code, Errc::out_of_frames);
+  EXPECT_EQ(queue.add(info(40), 8).error().code, Errc::try_again);
   EXPECT_TRUE(queue.pending().is_empty());
   EXPECT_EQ(queue.queued(), 0u);
+}
+
+/// As kill(2) is on Linux: the signal comes, though nobody knows from whom.
+TEST_F(Queue, OneFromKillIsNeverRefused) {
+  SignalQueue queue;
+  ASSERT_TRUE(queue.add(info(40, 7), 1).has_value());
+  for (int i = 0; i < 2; ++i)
+    ASSERT_TRUE(queue.add({.signal = 41, .code = kSiUser, .pid = 5}, 1).has_value());
+  ASSERT_TRUE(queue.add({.signal = 40, .code = kSiUser, .pid = 5}, 1).has_value());
+  EXPECT_EQ(queue.queued(), 1u);
+  EXPECT_EQ(queue.take(kAll)->value, 7u);
+  EXPECT_EQ(queue.take(kAll), (SignalInfo{.signal = 41}));
+  EXPECT_TRUE(queue.pending().is_empty());
 }
 
 /// Against a list that is searched from its start.

@@ -23,6 +23,7 @@ TEST(Errno, EveryErrorOfAFileHasLinuxsNumber) {
       {Errc::file_too_large, EFBIG},    {Errc::no_space, ENOSPC},
       {Errc::not_seekable, ESPIPE},     {Errc::broken_pipe, EPIPE},
       {Errc::no_device, ENXIO},         {Errc::not_a_terminal, ENOTTY},
+      {Errc::io_error, EIO},         {Errc::no_process, ESRCH},
       {Errc::try_again, EAGAIN},        {Errc::interrupted, EINTR},
   };
   for (const auto& row : rows)

@@ -36,6 +36,78 @@ TEST(SignalFrame, PstateIsEl0sOrRefused) {
   }
 }
 
+TEST(SignalFrame, LiesBelowTheStackAligned) {
+  EXPECT_EQ(place_signal_frame(0x10000).value(), 0x10000u - 4704);
+  EXPECT_EQ(place_signal_frame(0x1000f).value(), 0x10000u - 4704);
+  EXPECT_EQ(place_signal_frame(4704).value(), 0u);
+  EXPECT_EQ(place_signal_frame(4703).error().code, Errc::fault);
+  EXPECT_EQ(place_signal_frame(0).error().code, Errc::fault);
+}
+
+TEST(SignalFrame, AHandlerIsCalledWithWhatLinuxGivesIt) {
+  UserRegisters registers{.x = {}, .sp = 0x9000, .pc = 0x400000, .pstate = 0x8200'0c00};
+  registers.x.fill(77);
+  call_handler(registers,
+               {.signal = 11, .handler = 0x1234, .frame = 0x5000, .return_to = 0x7000});
+  EXPECT_EQ(registers.x[0], 11u);
+  EXPECT_EQ(registers.x[1], 0x5000u) << "siginfo";
+  EXPECT_EQ(registers.x[2], 0x5080u) << "ucontext";
+  EXPECT_EQ(registers.x[3], 77u);
+  EXPECT_EQ(registers.x[29], 0x5000u + 4688);
+  EXPECT_EQ(registers.x[30], 0x7000u);
+  EXPECT_EQ(registers.sp, 0x5000u);
+  EXPECT_EQ(registers.pc, 0x1234u);
+  EXPECT_EQ(registers.pstate, 0x8000'0000u) << "the flags stay; TCO and BTYPE do not";
+}
+
+/// 0x9200004f: a write, permission fault at level 3. 0x8200000f: a fetch.
+TEST(SignalFrame, TellsNothingOfTheKernelsHalf) {
+  EXPECT_EQ(told_syndrome(0x9200'004f, true), 0x9200'004fu);
+  EXPECT_EQ(told_syndrome(0x9200'004f, false), 0x9200'0044u);
+  EXPECT_EQ(told_syndrome(0x9200'000f, false), 0x9200'0004u);
+  EXPECT_EQ(told_syndrome(0x8200'000f, false), 0x8200'0004u);
+  EXPECT_EQ(told_syndrome(0x8a00'0000, false), 0x8a00'0000u) << "PC alignment: no address";
+}
+
+// The stack for handlers.
+
+constexpr SignalStack kStack{.start = 0x10000, .flags = 0, .size = 0x4000};
+
+TEST(SignalStack, IsWhereTheStackPointerIsOnIt) {
+  EXPECT_FALSE(kStack.has(0x10000)) << "full: nothing is on it";
+  EXPECT_TRUE(kStack.has(0x10001));
+  EXPECT_TRUE(kStack.has(0x14000)) << "empty, but in use";
+  EXPECT_FALSE(kStack.has(0x14001));
+  EXPECT_FALSE(SignalStack().has(0));
+  EXPECT_EQ(kStack.told_to(0x12000).flags, 1u);
+  EXPECT_EQ(kStack.told_to(0x20000).flags, 0u);
+  EXPECT_EQ(SignalStack().told_to(0x12000).flags, 2u);
+}
+
+TEST(SignalStack, TakesHandlersThatWantItAndAreNotOnIt) {
+  EXPECT_EQ(kStack.top_for_handler(true, 0x20000), 0x14000u);
+  EXPECT_EQ(kStack.top_for_handler(true, 0x12000), 0x12000u);
+  EXPECT_EQ(kStack.top_for_handler(false, 0x20000), 0x20000u);
+  EXPECT_EQ(SignalStack().top_for_handler(true, 0x20000), 0x20000u);
+}
+
+TEST(SignalStack, ChangesByTheRulesOfSigaltstack) {
+  const SignalStack fresh{.start = 0x50000, .flags = 0, .size = 5120};
+  EXPECT_EQ(kStack.changed_to(fresh, 0x20000).value().start, 0x50000u);
+  EXPECT_EQ(kStack.changed_to(fresh, 0x12000).error().code, Errc::not_permitted);
+  EXPECT_EQ(kStack.changed_to({.start = 0, .flags = 0, .size = 5119}, 0).error().code,
+            Errc::over_limit);
+  EXPECT_EQ(kStack.changed_to({.start = 0, .flags = 4, .size = 9000}, 0).error().code,
+            Errc::invalid_argument);
+  EXPECT_EQ(kStack.changed_to({.start = 0, .flags = 1, .size = 9000}, 0).value().size, 9000u);
+  const SignalStack gone =
+      kStack.changed_to({.start = 7, .flags = SignalStack::kDisable, .size = 9}, 0).value();
+  EXPECT_FALSE(gone.is_usable());
+  EXPECT_EQ(gone.start, 0u);
+  const SignalStack disarming{.start = 0x50000, .flags = SignalStack::kAutoDisarm, .size = 9000};
+  EXPECT_FALSE(kStack.changed_to(disarming, 0).value().has(0x50100)) << "nobody is ever on it";
+}
+
 /// Records in memory, by their headers.
 class Records {
  public:
