@@ -71,7 +71,7 @@ void free_large(void* object) {
 
 }  // namespace
 
-constinit SlabFront slab_front{.lists{}, .entries = 0, .id_of_size = make_ids(), .caches{}};
+constinit SlabFront slab_front{.cpus{}, .entries = 0, .id_of_size = make_ids(), .caches{}};
 
 Result<void*> kmalloc_of(usize id) { return slab_alloc(caches[id - 1], id); }
 

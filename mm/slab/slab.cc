@@ -97,7 +97,7 @@ Result<void> SlabCache::enroll() {
     if (id == kMaxCaches) return Error{Errc::out_of_slots, kMaxCaches};
   }
   if (slab_front.entries == 0) slab_front.entries = entry_of_linear_address_0();
-  for (auto& lists : slab_front.lists) lists[id] = {nullptr, list_capacity()};
+  for (SlabCpuLists& cpu : slab_front.cpus) cpu.lists[id] = {nullptr, list_capacity()};
   slab_front.caches[id].store(this, std::memory_order_release);
   id_.store(static_cast<u8>(id), std::memory_order_release);
   return {};

@@ -42,7 +42,7 @@ class SlabCache {
  public:
   static constexpr u32 kLargestObject = 8 << 10;
   /// Caches there can be.
-  static constexpr usize kMaxCaches = 64;
+  static constexpr usize kMaxCaches = 63;
 
   /// Objects of `size` bytes (1 to kLargestObject), rounded up to `alignment`: a power of two from
   /// 8 to the page size. `name` must live as long as the cache. `id` is for kmalloc, whose caches
