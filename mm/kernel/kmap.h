@@ -12,10 +12,11 @@
 #pragma once
 
 #include <arch/irq.h>
+#include <arch/paging.h>
 
-#include <optional>
 #include <utility>
 
+#include "kernel/sync/sleeper.h"
 #include "mm/kernel/kmap_window.h"
 #include "mm/kernel/linear_map.h"
 
@@ -27,16 +28,35 @@ Result<void> kmap_start();
 
 namespace detail {
 Result<void*> kmap_highmem(Frame frame);
+Result<void*> kmap_highmem_waiting(Frame frame, const WaitOptions& options);
+
+/// A page of the fixmap that one CPU lends, and how interrupts were before it did.
+struct Visit {
+  VirtAddr address;
+  arch::Entry* entry;  // that maps it; null behind a CPU's last page
+  Visit** next;        // where the CPU keeps which page is next
+  arch::IrqState irqs;
+};
+[[gnu::returns_nonnull]] Visit* enter_visit(Frame frame);
+void leave_visit(Visit* visit);
 }  // namespace detail
 
 /// An address for `frame` until kunmap(). A frame that is mapped already has the one address for
 /// all; each call wants its own kunmap(). Errc::out_of_slots if every slot is in use by somebody:
 /// it never waits.
 inline Result<void*> kmap(Frame frame) {
-  const Result<VirtAddr> linear = linear_map.to_virt(frame.address());
-  if (linear.has_value()) [[likely]]
-    return reinterpret_cast<void*>(linear.value().value());
+  if (linear_map.reaches(frame)) [[likely]]
+    return linear_map.pointer(frame);
   return detail::kmap_highmem(frame);
+}
+
+/// kmap() for a thread that may sleep: waits for a kunmap() while every slot is in use.
+/// Errc::interrupted, Errc::timed_out as the options allow. Who waits while it holds slots itself
+/// may wait for ever.
+inline Result<void*> kmap_waiting(Frame frame, const WaitOptions& options = {}) {
+  if (linear_map.reaches(frame)) [[likely]]
+    return linear_map.pointer(frame);
+  return detail::kmap_highmem_waiting(frame, options);
 }
 
 /// Undoes one kmap(); CHECKs that there is one to undo.
@@ -82,30 +102,28 @@ class [[nodiscard]] KmapLocal {
   static constexpr unsigned kMostNested = 8;
 
   explicit KmapLocal(Frame frame) {
-    const Result<VirtAddr> linear = linear_map.to_virt(frame.address());
-    if (linear.has_value()) [[likely]]
-      address_ = linear.value();
-    else
-      enter(frame);
+    if (linear_map.reaches(frame)) [[likely]] {
+      address_ = linear_map.pointer(frame);
+    } else {
+      visit_ = detail::enter_visit(frame);
+      address_ = reinterpret_cast<void*>(visit_->address.value());
+    }
   }
   ~KmapLocal() {
-    if (irq_) [[unlikely]]
-      leave();
+    if (visit_ != nullptr) [[unlikely]]
+      detail::leave_visit(visit_);
   }
   KmapLocal(const KmapLocal&) = delete;
   KmapLocal& operator=(const KmapLocal&) = delete;
 
   template <typename T = void>
   T* pointer() const {
-    return reinterpret_cast<T*>(address_.value());
+    return static_cast<T*>(address_);
   }
 
  private:
-  void enter(Frame frame);
-  void leave();
-
-  VirtAddr address_;
-  std::optional<arch::IrqGuard> irq_;  // only while a page of the fixmap is borrowed
+  void* address_;
+  detail::Visit* visit_ = nullptr;  // if it has no linear address
 };
 
 /// Maps `frame` at this CPU's one address for that, whatever was there before, even if it has a

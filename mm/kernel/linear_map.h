@@ -16,7 +16,7 @@ class LinearMap {
   constexpr LinearMap() = default;
   /// Physical `start` appears at `va`; `size` bytes are reachable.
   constexpr LinearMap(VirtAddr va, PhysAddr start, u64 size)
-      : offset_(va.value() - start.value()), virt_(va, size) {}
+      : offset_(va.value() - start.value()), end_(start + size), virt_(va, size) {}
 
   /// The addresses it covers, whether or not RAM is behind each.
   constexpr VirtRange virt() const { return virt_; }
@@ -38,6 +38,10 @@ class LinearMap {
     return PhysAddr(va.value() - offset_);
   }
 
+  /// Has a frame of RAM a linear address? What to_virt() says, for less: RAM never lies below the
+  /// map, so it is a question of where the map ends.
+  constexpr bool reaches(Frame ram) const { return ram.address() < end_; }
+
   /// __va without the check, for frames that are known to be in the map (DMA and NORMAL zones).
   template <typename T = void>
   T* pointer(PhysAddr pa) const {
@@ -54,6 +58,7 @@ class LinearMap {
 
  private:
   u64 offset_ = 0;  // virtual minus physical, modulo 2^64
+  PhysAddr end_;    // physical
   VirtRange virt_;
 };
 

@@ -6,8 +6,10 @@
 #include <arch/translate.h>
 
 #include <algorithm>
+#include <atomic>
 #include <span>
 
+#include "kernel/proc/thread.h"
 #include "mm/frames/frames.h"
 #include "mm/kernel/vmalloc.h"
 #include "mm/layout/layout.h"
@@ -77,6 +79,41 @@ KERNEL_TEST(kmap, EverySlotLeadsToItsFrameAndToNoneAfterTheFlush) {
   for (u64 i = 0; i < slots; ++i) mapped += is_mapped(window.start() + i * kPageSize);
   EXPECT_EQ(mapped, 1);
   kunmap(other.value());
+  free_frame(other.value());
+  free_frames(block.value(), kMaxOrder);
+}
+
+/// A thread that waits has its slot when another one has been given back, and not before.
+KERNEL_TEST(kmap, AThreadMayWaitForASlot) {
+  if (!has_highmem()) SKIP_TEST(kNone);
+  struct Waiter {
+    Frame frame;
+    std::atomic<bool> has_slot = false;
+  } waiter;
+  const Result<Frame> block = take_high(kMaxOrder), other = take_high();
+  ASSERT_OK(block);
+  ASSERT_OK(other);
+  waiter.frame = other.value();
+  const u64 slots = kmap_stats().slots;
+  for (u64 i = 0; i < slots; ++i) ASSERT_OK(kmap(block.value() + i));
+
+  const auto wait = [](void* argument) {
+    Waiter& me = *static_cast<Waiter*>(argument);
+    const Result<void*> address = kmap_waiting(me.frame);
+    me.has_slot = true;
+    ASSERT_OK(address);
+    check_lent(address.value(), me.frame);
+  };
+  const Result<Ref<Thread>> thread = start_thread("waiter", wait, &waiter);
+  ASSERT_OK(thread);
+  for (int i = 0; i < 100; ++i) yield();
+  EXPECT_FALSE(waiter.has_slot);
+  kunmap(block.value() + 7);
+  thread.value()->join();
+  EXPECT_TRUE(waiter.has_slot);
+  kunmap(other.value());
+  for (u64 i = 0; i < slots; ++i)
+    if (i != 7) kunmap(block.value() + i);
   free_frame(other.value());
   free_frames(block.value(), kMaxOrder);
 }

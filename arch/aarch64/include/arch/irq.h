@@ -7,16 +7,27 @@
 
 namespace meridian::arch {
 
+/// PSTATE's mask bits, as they were.
+using IrqState = u64;
+
+/// For what does not end where it began; all else has an IrqGuard.
+[[nodiscard]] inline IrqState mask_irqs() {
+  const IrqState saved = hw::read_daif();
+  hw::mask_irqs();
+  return saved;
+}
+inline void restore_irqs(IrqState saved) { hw::write_daif(saved); }
+
 /// Masks interrupts from construction to destruction; nests.
 class [[nodiscard]] IrqGuard {
  public:
-  IrqGuard() : saved_(hw::read_daif()) { hw::mask_irqs(); }
-  ~IrqGuard() { hw::write_daif(saved_); }
+  IrqGuard() : saved_(mask_irqs()) {}
+  ~IrqGuard() { restore_irqs(saved_); }
   IrqGuard(const IrqGuard&) = delete;
   IrqGuard& operator=(const IrqGuard&) = delete;
 
  private:
-  u64 saved_;
+  IrqState saved_;
 };
 
 inline bool irqs_masked() { return (hw::read_daif() & hw::kDaifIrq) != 0; }

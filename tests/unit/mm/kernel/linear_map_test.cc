@@ -41,6 +41,14 @@ TEST(LinearMap, RefusesEverythingElse) {
   EXPECT_FALSE(LinearMap().to_virt(PhysAddr(0)).has_value()) << "before boot has made one";
 }
 
+TEST(LinearMap, ReachesTheFramesBelowItsEnd) {
+  EXPECT_TRUE(kMap.reaches(Frame::from_number(0x4'0000)));
+  EXPECT_TRUE(kMap.reaches(Frame::from_number(0x5'ffff)));
+  EXPECT_FALSE(kMap.reaches(Frame::from_number(0x6'0000)));
+  EXPECT_FALSE(kMap.reaches(Frame::from_number(0xf'ffff'ffff)));
+  EXPECT_FALSE(LinearMap().reaches(Frame()));
+}
+
 /// RAM's start is rounded down to 1 GiB; the region, a cap or RAM's end is where it ends.
 TEST(LinearMapPlan, ReachesAllRamThatFits) {
   struct Case {
