@@ -19,13 +19,6 @@ PhysRange ram_span(const MemoryMap& memory) {
   return PhysRange::between(memory.banks().front().start(), memory.banks().back().end());
 }
 
-u64 bytes_beyond(const MemoryMap& memory, PhysAddr end) {
-  u64 bytes = 0;
-  for (const PhysRange& bank : memory.banks())
-    if (bank.end() > end) bytes += bank.end() - (bank.contains(end) ? end : bank.start());
-  return bytes;
-}
-
 /// The layout's, capped as the command line asks, unless the kernel itself would not fit.
 LinearMap choose_linear_map(const System& system) {
   const LinearMap whole = plan_linear_map(current_layout(), ram_span(system.memory));
@@ -128,7 +121,7 @@ void map_memory(System& system) {
   plan_linear_map_of(system);
   keep_zones_apart(memory);
   system.frame_table = place_frame_table(memory);
-  const u64 beyond = bytes_beyond(memory, linear_map.phys().end());
+  const u64 beyond = memory.bytes_beyond(linear_map.phys().end());
   if (beyond != 0) log("linear", "{} of RAM is beyond the linear map", Bytes{beyond});
 
   system.early_frames = EarlyFrames(memory, linear_map.phys());

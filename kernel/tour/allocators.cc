@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernel/init/system.h"
 #include "kernel/tour/fragment.h"
 #include "kernel/tour/pages.h"
 #include "kernel/tour/watch.h"
@@ -238,7 +239,7 @@ void kmalloc_is_faster(Evidence& e) {
 
 void highmem(Evidence& e) {
   const u64 present = zone_stats(ZoneKind::highmem).present << kPageShift;
-  const u64 beyond = ram_beyond(linear_map.phys().end());
+  const u64 beyond = the_system().memory.bytes_beyond(linear_map.phys().end());
   e.show("the linear map reaches physical {} to {}; {} of RAM lies beyond it",
          linear_map.phys().start(), linear_map.phys().last(), Bytes{beyond});
   e.require(present == beyond, "HIGHMEM is exactly the RAM that the linear map does not reach");

@@ -3,9 +3,6 @@
 
 #include <arch/machine.h>
 
-#include <algorithm>
-
-#include "kernel/init/system.h"
 #include "mm/image.h"
 #include "mm/kernel/kernel_space.h"
 
@@ -40,13 +37,6 @@ bool are_contiguous(std::span<const Frame> frames) {
   for (usize i = 1; i < frames.size(); ++i)
     if (frames[i] != frames[i - 1] + 1) return false;
   return true;
-}
-
-u64 ram_beyond(PhysAddr end) {
-  u64 sum = 0;
-  for (const PhysRange& bank : the_system().memory.banks())
-    if (bank.end() > end) sum += bank.end() - std::max(end, bank.start());
-  return sum;
 }
 
 void show_frames(Evidence& e, std::string_view title, std::span<const Frame> frames) {

@@ -42,9 +42,6 @@ Frame somewhere_in(FrameRange ram);
 /// ends at `end`.
 void require_program_reaches(Evidence& e, u64 end);
 
-/// RAM at `end` and above, in bytes.
-u64 ram_beyond(PhysAddr end);
-
 /// Shows the frame numbers on one or two lines, under a title.
 void show_frames(Evidence& e, std::string_view title, std::span<const Frame> frames);
 

@@ -109,6 +109,13 @@ u64 MemoryMap::ram_frames(FrameRange within) const {
   return count;
 }
 
+u64 MemoryMap::bytes_beyond(PhysAddr end) const {
+  u64 bytes = 0;
+  for (const PhysRange& bank : banks())
+    if (bank.end() > end) bytes += bank.end() - std::max(end, bank.start());
+  return bytes;
+}
+
 FrameRange MemoryMap::next_free(Frame from) const {
   Frame start = std::max(from, Frame::from_number(1));
   for (const PhysRange& bank : banks()) {

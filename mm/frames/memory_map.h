@@ -56,6 +56,9 @@ class MemoryMap {
   /// Frames of RAM in [within], reserved or not.
   u64 ram_frames(FrameRange within) const;
 
+  /// RAM at `end` and above, in bytes.
+  u64 bytes_beyond(PhysAddr end) const;
+
   /// The first run of frames at or after `from` that is RAM and not reserved, as long as it can be;
   /// count 0 when there is none. Frame 0 is never part of one: frame number 0 ends the frame
   /// table's lists.

@@ -170,6 +170,19 @@ TEST(MemoryMap, ForgetsRamAboveAnAddress) {
 }
 
 /// The lines of /proc/iomem: banks, and in each what is reserved of it.
+TEST(MemoryMap, KnowsHowMuchRamLiesBeyondAnAddress) {
+  MemoryMap map;
+  EXPECT_EQ(map.bytes_beyond(PhysAddr(0)), 0u);
+  ASSERT_TRUE(map.add_bank(range(0x1000'0000, 1_MiB)).has_value());
+  ASSERT_TRUE(map.add_bank(range(0x2000'0000, 2_MiB)).has_value());
+  EXPECT_EQ(map.bytes_beyond(PhysAddr(0)), 3_MiB);
+  EXPECT_EQ(map.bytes_beyond(PhysAddr(0x1000'1000)), 3_MiB - 0x1000) << "inside the first bank";
+  EXPECT_EQ(map.bytes_beyond(PhysAddr(0x1800'0000)), 2_MiB) << "between the two";
+  EXPECT_EQ(map.bytes_beyond(PhysAddr(0x2000'0000)), 2_MiB);
+  EXPECT_EQ(map.bytes_beyond(PhysAddr(0x201f'ffff)), 1u);
+  EXPECT_EQ(map.bytes_beyond(PhysAddr(0x2020'0000)), 0u);
+}
+
 TEST(MemoryMap, ListsItselfAsIomemDoes) {
   MemoryMap map;
   ASSERT_TRUE(map.add_bank(range(0x4000'0000, 1_MiB)));
