@@ -27,6 +27,8 @@ say  = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 export MEM CPUS CPU GIC EL LAYOUT RUN INIT APPEND INITRD KERNEL DTB ICOUNT POISON GDB TIMEOUT TOUR QEMU_ARGS
 export BUILD CROSS
 export PYTHONDONTWRITEBYTECODE = 1
+# Whoever puts ccache before the compilers: so it understands the precompiled headers.
+export CCACHE_SLOPPINESS ?= pch_defines,time_macros
 
 .PHONY: all
 all: kernel initramfs compile-commands ## build the kernel and its programs

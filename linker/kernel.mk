@@ -24,11 +24,10 @@ CODE_FLAGS := -std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsaf
 	-fno-asynchronous-unwind-tables -fno-stack-protector -fno-omit-frame-pointer -O2 -g
 MACHINE_FLAGS := -march=armv8-a -mgeneral-regs-only -mno-outline-atomics -mstrict-align
 # The image must run at any address: it relocates itself, and nothing may bind to another module.
-PIE_FLAGS := -fPIE -fvisibility=hidden -include linker/hidden.h
+PIE_FLAGS := -fPIE -fvisibility=hidden
 WARN_FLAGS := -Wall -Wextra -Wconversion -Wswitch -Wshadow -Wframe-larger-than=1024 -Werror
 
-# build/include holds a link to Boost and nothing else, so that no header of this computer leaks in.
-INCLUDE_FLAGS := -I. -Iarch/aarch64/include -isystem $(BUILD)/include
+INCLUDE_FLAGS := -I. -Iarch/aarch64/include
 KERNEL_CXXFLAGS := $(CODE_FLAGS) $(MACHINE_FLAGS) $(PIE_FLAGS) $(WARN_FLAGS) $(INCLUDE_FLAGS)
 KERNEL_LDFLAGS := -nostdlib -static-pie -Wl,--no-dynamic-linker -Wl,-z,text -Wl,-Bsymbolic \
 	-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--fatal-warnings
@@ -39,10 +38,11 @@ flags_test   := -DMERIDIAN_TESTS=1
 sources_kernel := $(KERNEL_SOURCES)
 sources_test   := $(KERNEL_SOURCES) $(TEST_SOURCES)
 
-BOOST := $(BUILD)/include/boost
-$(BOOST): | setup
-	@mkdir -p $(@D)
-	@ln -sfn /usr/include/boost $@
+# Each image's build/X/include/first.h.gch holds linker/first.h, compiled once: the headers of the C++ library
+# that many sources include, which take most of the time of compiling one. So that none forgets to include what
+# it uses, `make includes` compiles all without.
+WITH_FIRST    := -include first.h -Winvalid-pch -fpch-preprocess
+WITHOUT_FIRST := -include linker/hidden.h
 
 # Objects are made anew when the way to make them changes.
 KERNEL_RECIPE := Makefile linker/kernel.mk
@@ -55,18 +55,23 @@ compile_$(1)  := $(KERNEL_CXX) $(KERNEL_CXXFLAGS) $$(flags_$(1)) -I$(BUILD)/$(1)
 
 # C++ constants for assembly and the linker script. asm_offsets.cc is compiled to assembly, where
 # each constant is a line `.ascii "->NAME value"`, and each such line becomes a #define.
-$$(offsets_$(1)): $(wildcard $(ASM_OFFSETS)) $(KERNEL_RECIPE) $(BOOST) | setup
+$$(offsets_$(1)): $(wildcard $(ASM_OFFSETS)) $(KERNEL_RECIPE) | setup
 	$$(call say,OFFSETS,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(compile_$(1)) -MMD -MP -MT $$@ -MF $$@.d -S -o $$@.s $(or $(wildcard $(ASM_OFFSETS)),-x c++ /dev/null)
+	$$(Q)$$(compile_$(1)) $(WITHOUT_FIRST) -MMD -MP -MT $$@ -MF $$@.d -S -o $$@.s $(or $(wildcard $(ASM_OFFSETS)),-x c++ /dev/null)
 	@echo '/* Generated from $(ASM_OFFSETS). */' >$$@
 	@sed -nE 's/^[[:space:]]*\.ascii[[:space:]]+"->([A-Za-z0-9_]+) [$$$$#]*([^"[:space:]]+).*/#define \1 \2/p' \
 		$$@.s >>$$@
 
-$(BUILD)/$(1)/obj/%.cc.o: %.cc $(KERNEL_RECIPE) $(BOOST) | setup $$(offsets_$(1))
+$(BUILD)/$(1)/include/first.h.gch: linker/first.h $(KERNEL_RECIPE) | setup
 	$$(call say,CXX,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(compile_$(1)) -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(compile_$(1)) -MMD -MP -MF $$@.d -x c++-header -o $$@ $$<
+
+$(BUILD)/$(1)/obj/%.cc.o: %.cc $(BUILD)/$(1)/include/first.h.gch $(KERNEL_RECIPE) | setup $$(offsets_$(1))
+	$$(call say,CXX,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(compile_$(1)) $(WITH_FIRST) -MMD -MP -c -o $$@ $$<
 
 $(BUILD)/$(1)/obj/%.S.o: %.S $(KERNEL_RECIPE) | setup $$(offsets_$(1))
 	$$(call say,AS,$$@)
@@ -104,18 +109,24 @@ $(BUILD)/$(1)/Image: $(BUILD)/$(1)/meridian.elf
 	$$(call say,IMAGE,$$@)
 	$$(Q)$(OBJCOPY) -O binary $$< $$@
 
--include $$(objects_$(1):.o=.d) $$(offsets_$(1)).d $(BUILD)/$(1)/kernel.ld.d
+-include $$(objects_$(1):.o=.d) $(BUILD)/$(1)/include/first.h.gch.d $$(offsets_$(1)).d $(BUILD)/$(1)/kernel.ld.d
 endef
 $(foreach image,$(IMAGES),$(eval $(call image_rules,$(image))))
 
-.PHONY: kernel test-kernel compile-commands FORCE
+.PHONY: kernel test-kernel compile-commands includes FORCE
 kernel: $(BUILD)/kernel/Image
 test-kernel: $(BUILD)/test/Image
 compile-commands: $(BUILD)/compile_commands.json
+includes: $(patsubst %,includes/%,$(filter %.cc,$(sources_test)))
+
+# A source by itself, every header read where it is included; nothing is made.
+includes/%: % | setup $(offsets_test)
+	$(call say,CHECK,$<)
+	$(Q)$(compile_test) $(WITHOUT_FIRST) -fsyntax-only $<
 
 # What editors and clang tools read. Every file of the test image (it has them all), then
 # asm_offsets.cc, which is last because JSON has no comma after the last element.
-compile_command = {"directory":"$(CURDIR)","file":"$(1)","command":"$(compile_test) $(if $(filter %.S,$(1)),-x assembler-with-cpp) -c $(1)"}
+compile_command = {"directory":"$(CURDIR)","file":"$(1)","command":"$(compile_test) $(if $(filter %.S,$(1)),-x assembler-with-cpp,$(WITHOUT_FIRST)) -c $(1)"}
 $(BUILD)/compile_commands.json: $(KERNEL_RECIPE) $(BUILD)/test/objects.txt
 	$(file >$@,[)
 	$(foreach source,$(sources_test),$(file >>$@,$(call compile_command,$(source)),))

@@ -38,7 +38,6 @@ check_tools() {
     need g++-aarch64-linux-gnu "compiles the kernel (${CROSS}g++)" command_ "${CROSS}g++"
     need binutils-aarch64-linux-gnu "links and inspects it (${CROSS}ld, objcopy, readelf)" command_ "${CROSS}objcopy"
     need libc6-dev-arm64-cross "the C library of the programs at EL0" library "${CROSS}gcc" libc.a
-    need libboost-dev "Boost.Intrusive: the kernel's lists and trees" test -e /usr/include/boost/intrusive/list.hpp
     need cpio "packs the initramfs" command_ cpio
     need qemu-system-arm "the machine ($QEMU)" command_ "$QEMU"
     need qemu-user-static "runs the programs at EL0 on this computer's Linux: the judge of our system calls" command_ qemu-aarch64-static

@@ -102,7 +102,7 @@ def check_layer_include(path, quote, name):
     if mine is None:
         return "this file belongs to no layer; give it one in tests/check_layers.py"
     if quote == "<":
-        if name in STANDARD_HEADERS or name.startswith("boost/"):
+        if name in STANDARD_HEADERS:
             return None
         if name.startswith("generated/"):
             return None if path.startswith(ARCH) else f"<{name}> is for {ARCH} only"

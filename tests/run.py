@@ -277,6 +277,11 @@ def tlbsan_part(deep):
         yield Result("tlbsan finds every seeded bug", FAILED if status else PASSED, output)
 
 
+def includes_part(_):
+    """Compiles each kernel source without the headers that are otherwise put before it."""
+    yield make("every kernel source includes what it uses", "includes")
+
+
 def coverage_part(_):
     """Builds the unit tests once more, to count lines."""
     yield make("the unit tests reach enough of mm/", "coverage")
@@ -292,9 +297,10 @@ PARTS = {
     "tools": tools_part,
     "guest": guest_part,
     "tlbsan": tlbsan_part,
+    "includes": includes_part,
     "coverage": coverage_part,
 }
-LONG_PARTS = ("coverage",)
+LONG_PARTS = ("includes", "coverage")
 
 
 def show(part, result):

@@ -44,11 +44,22 @@ UNIT_CXXFLAGS := -std=c++20 -g1 -Wall -Wextra -Werror -DMERIDIAN_TESTS=1 -I. -It
 unit_flags_unit     := -O0 -fsanitize=address,undefined -fno-sanitize-recover=all
 unit_flags_coverage := -O0 --coverage
 
+# build/unit/include/first.h.gch holds tests/unit/first.h, compiled once: GoogleTest, and the headers of the C++
+# library that many tests include. Coverage does without, so that no test forgets to include what it uses.
+unit_first_unit     := $(BUILD)/unit/include/first.h.gch
+unit_flags_unit     += -I$(BUILD)/unit/include $(WITH_FIRST)
+unit_first_coverage :=
+
+$(unit_first_unit): tests/unit/first.h Makefile tests/tests.mk | setup
+	$(call say,HOSTCXX,$@)
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CXX) $(UNIT_CXXFLAGS) $(filter -O% -f%,$(unit_flags_unit)) -x c++-header -o $@ $<
+
 # $(1) is unit or coverage.
 define unit_rules
 unit_objects_$(1) := $$(patsubst %.cc,$(BUILD)/$(1)/obj/%.o,$(UNIT_SOURCES))
 
-$(BUILD)/$(1)/obj/%.o: %.cc Makefile tests/tests.mk | setup
+$(BUILD)/$(1)/obj/%.o: %.cc $$(unit_first_$(1)) Makefile tests/tests.mk | setup
 	$$(call say,HOSTCXX,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$(HOST_CXX) $(UNIT_CXXFLAGS) $(unit_flags_$(1)) -MMD -MP -c -o $$@ $$<

@@ -48,7 +48,7 @@ BROKEN = {
 }
 
 ALLOWED = {
-    "mm/frames/buddy.cc": '#include <arch/paging.h>\n#include <boost/intrusive/list.hpp>\n#include "mm/paging/walk.h"\n',
+    "mm/frames/buddy.cc": '#include <arch/paging.h>\n#include "mm/paging/walk.h"\n',
     "mm/user/fault.cc": '#include "kernel/sync/spinlock.h"\n',
     "mm/address.h": "#include <concepts>\n// no asm here\nconst char* text = \"asm\";\n/* asm\n asm */\n#ifdef NDEBUG\n#endif\n",
     "arch/aarch64/hw/tlbi.h": 'inline void isb() { asm volatile("isb" ::: "memory"); }\n',
