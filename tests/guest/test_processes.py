@@ -36,6 +36,13 @@ def test_maps_are_linuxs(layout):
     assert starts == sorted(starts)
 
 
+def test_a_program_reads_what_is_said_of_it():
+    result = boot("run maps", "cat /sys/devices/system/cpu/online", "cat /etc/passwd", cpus=2)
+    lines = re.findall(MAPS_LINE, result.output, re.MULTILINE)
+    assert lines and lines[0][73:] == "/bin/maps" and lines[-1][73:] == "[stack]"
+    assert "\n0-1\n" in result.output and "\nroot:x:0:0:" in result.output
+
+
 def kilobytes(name, text):
     return [int(size) for size in re.findall(rf"^{name}: +(\d+) kB$", text, re.MULTILINE)]
 

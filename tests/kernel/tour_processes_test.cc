@@ -53,7 +53,7 @@ constinit StrangeKernelTables* strange_tables = nullptr;  // kmalloc's, while th
 KERNEL_TEST(tour_processes, B1FailsIfAProcessHasAnotherKernel) {
   EXPECT_STOP_FAILS("B1", "so the same kernel address is the same frame",
                     {"of its own below TTBR0", [](std::string_view text) {
-                       const VirtAddr object(number_after(text, "an object at "));
+                       const VirtAddr object(number_after(text, "a page at "));
                        void* const memory = kmalloc(sizeof(StrangeKernelTables)).value();
                        strange_tables = new (memory) StrangeKernelTables(object);
                      }});
