@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// ps, kill, maps, frames: programs that run, and their memory.
+/// ps, kill, maps, pages: programs that run, and their memory.
 #include <arch/clock.h>
 
 #include "kernel/fs/proc_fs.h"
@@ -80,7 +80,7 @@ void print_frame(Writer& out, UserSpace& space, UserAddr page) {
         found.value().attributes.write ? "rw" : "ro", name_of(info.owner()), info.references());
 }
 
-Result<void> cmd_frames(Writer& out, Args& args) {
+Result<void> cmd_pages(Writer& out, Args& args) {
   constexpr u64 kMostPages = 4096;
   const Ref<UserSpace> space = TRY(space_argument(args));
   const UserAddr first = UserAddr(TRY(args.address("VA")).value()).align_down(kPageSize);
@@ -89,7 +89,7 @@ Result<void> cmd_frames(Writer& out, Args& args) {
   for (u64 i = 0; i < pages; ++i) print_frame(out, *space, first + i * kPageSize);
   return {};
 }
-SHELL_COMMAND("frames", "frames PID VA [PAGES]", "the frames behind pages of a process", cmd_frames,
+SHELL_COMMAND("pages", "pages PID VA [PAGES]", "the frames behind pages of a process", cmd_pages,
               CommandGroup::address_space);
 
 }  // namespace

@@ -210,7 +210,7 @@ def test_inside_a_program():
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_processes_and_their_memory(layout):
     """One sleeps; what GDB says of it is what the shell said."""
-    shell = "run doze 1000 &; run doze 1; maps 2; ptdump pid 2; frames 2 0x400000"
+    shell = "run doze 1000 &; run doze 1; maps 2; ptdump pid 2; pages 2 0x400000"
     commands = ("vm ps", "vm maps 2", "vm dump raw pid 2", "vm walk 0x400000 pid 2", "vm translate 0x400000 pid 2",
                 "vm maps 9", "vm walk 0x400000 asid x")
     result = debug(*AT_THE_END, *commands, layout=layout, run=shell)

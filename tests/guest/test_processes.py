@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Processes as the shell shows them: ps, kill, maps, frames, /proc, and programs in the background."""
+"""Processes as the shell shows them: ps, kill, maps, pages, /proc, and programs in the background."""
 
 import re
 
@@ -72,7 +72,7 @@ def test_a_processs_links_and_texts():
 
 
 def test_pages_of_a_process_can_be_walked_from_outside():
-    result = asleep("frames 2 0x400000", "walk 0x400000 pid 2", "translate 0x400000 pid 2", "ptdump pid 2")
+    result = asleep("pages 2 0x400000", "walk 0x400000 pid 2", "translate 0x400000 pid 2", "ptdump pid 2")
     frame = int(re.search(r"^0x0+400000  PFN ([0-9a-f]+)  ro  page cache", result.output, re.MULTILINE)[1], 16)
     assert re.search(rf"^L3\[  0\] \w+ page {frame << 12:#018x}, EL1 r--, EL0 r-x", result.output, re.MULTILINE)
     assert f"tables    {frame << 12:#018x}  (4K leaf; write no, execute yes, user yes)" in result.output
@@ -81,7 +81,7 @@ def test_pages_of_a_process_can_be_walked_from_outside():
 
 
 def test_wrong_arguments_get_one_line():
-    result = asleep("kill 9", "maps x", "frames 2", "walk 0 pid 9", "ptdump pid 9", "kill 2 65", "kill 2 0")
+    result = asleep("kill 9", "maps x", "pages 2", "walk 0 pid 9", "ptdump pid 9", "kill 2 65", "kill 2 0")
     for line in ("kill: '9' is no process that runs", "maps: 'x' is not a number", "walk: '9' is no process that runs",
                  "ptdump: '9' is no process that runs", "kill: '65' is too large; usage",
                  "kill: '0' is no signal"):
