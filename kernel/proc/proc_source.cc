@@ -10,6 +10,7 @@
 #include "kernel/proc/scheduler.h"
 #include "kernel/proc/thread_list.h"
 #include "kernel/time/conversion.h"
+#include "mm/user/user_layout.h"
 
 namespace meridian {
 namespace {
@@ -310,6 +311,7 @@ constinit Processes all_processes;
 ProcSource& proc_source() { return all_processes; }
 
 void print_mapping_name(Writer& out, Process& process, UserSpace& space, const VmaView& vma) {
+  if (vma.range == user_layout().sigreturn) return out.write("[vdso]");  // what Linux has for this
   if (!vma.object) {
     const UserRange heap = space.heap();
     if (vma.range.overlaps(heap)) out.write("[heap]");

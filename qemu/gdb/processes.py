@@ -10,6 +10,7 @@ from command import VmCommand, print_
 from kernel import Kernel, base_offset, elements, enumerator, number, type_of
 
 TABLE = "meridian::(anonymous namespace)::process_table"
+SIGRETURN = "meridian::(anonymous namespace)::sigreturn_page"
 NAME_COLUMN = 73  # as in Linux's maps
 
 
@@ -162,7 +163,9 @@ class Files:
 def maps_line(view, files, process, space, vma):
     """As the shell's `maps`, and Linux's /proc/PID/maps."""
     may, offset, device, inode, name = vma.traits["protection"], 0, 0, 0, ""
-    if vma.object:
+    if vma.object == number(view.variable(SIGRETURN)):
+        name = "[vdso]"
+    elif vma.object:
         offset = vma.first_page << 12
         device, inode, name = files.of(vma.object)
     elif vma.start < number(space["break_"]) and number(space["break_start_"]) < vma.end:

@@ -30,7 +30,7 @@ def test_maps_are_linuxs(layout):
     half = len(lines) // 2
     assert half >= 6 and lines[:half] == lines[half:], "the command and the file say the same"
     named = [line for line in lines[:half] if len(line) > 73]
-    assert [line[73:] for line in named] == ["/bin/doze"] * (len(named) - 2) + ["[heap]", "[stack]"]
+    assert [line[73:] for line in named] == ["/bin/doze"] * (len(named) - 3) + ["[heap]", "[vdso]", "[stack]"]
     assert all(line.endswith(" ") for line in lines[:half] if line not in named)
     starts = [int(line.split("-")[0], 16) for line in lines[:half]]
     assert starts == sorted(starts)
