@@ -2,7 +2,7 @@
 /// What kernel.mk compiles once and puts before each source. Headers of the C++ library only: a source
 /// includes what it uses, as if this were not here.
 
-#include "linker/hidden.h"
+#include "linker/hidden.h"  // for what is declared here
 
 #include <algorithm>
 #include <array>

@@ -39,10 +39,10 @@ sources_kernel := $(KERNEL_SOURCES)
 sources_test   := $(KERNEL_SOURCES) $(TEST_SOURCES)
 
 # Each image's build/X/include/first.h.gch holds linker/first.h, compiled once: the headers of the C++ library
-# that many sources include, which take most of the time of compiling one. So that none forgets to include what
-# it uses, `make includes` compiles all without.
+# that many sources include, which take most of the time of compiling one. A pragma is not among what it keeps, so
+# hidden.h follows it. So that none forgets to include what it uses, `make includes` compiles all without.
 WITH_FIRST    := -include first.h -Winvalid-pch -fpch-preprocess
-WITHOUT_FIRST := -include linker/hidden.h
+HIDDEN        := -include linker/hidden.h
 
 # Objects are made anew when the way to make them changes.
 KERNEL_RECIPE := Makefile linker/kernel.mk
@@ -58,7 +58,7 @@ compile_$(1)  := $(KERNEL_CXX) $(KERNEL_CXXFLAGS) $$(flags_$(1)) -I$(BUILD)/$(1)
 $$(offsets_$(1)): $(wildcard $(ASM_OFFSETS)) $(KERNEL_RECIPE) | setup
 	$$(call say,OFFSETS,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(compile_$(1)) $(WITHOUT_FIRST) -MMD -MP -MT $$@ -MF $$@.d -S -o $$@.s $(or $(wildcard $(ASM_OFFSETS)),-x c++ /dev/null)
+	$$(Q)$$(compile_$(1)) $(HIDDEN) -MMD -MP -MT $$@ -MF $$@.d -S -o $$@.s $(or $(wildcard $(ASM_OFFSETS)),-x c++ /dev/null)
 	@echo '/* Generated from $(ASM_OFFSETS). */' >$$@
 	@sed -nE 's/^[[:space:]]*\.ascii[[:space:]]+"->([A-Za-z0-9_]+) [$$$$#]*([^"[:space:]]+).*/#define \1 \2/p' \
 		$$@.s >>$$@
@@ -71,7 +71,7 @@ $(BUILD)/$(1)/include/first.h.gch: linker/first.h $(KERNEL_RECIPE) | setup
 $(BUILD)/$(1)/obj/%.cc.o: %.cc $(BUILD)/$(1)/include/first.h.gch $(KERNEL_RECIPE) | setup $$(offsets_$(1))
 	$$(call say,CXX,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(compile_$(1)) $(WITH_FIRST) -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(compile_$(1)) $(WITH_FIRST) $(HIDDEN) -MMD -MP -c -o $$@ $$<
 
 $(BUILD)/$(1)/obj/%.S.o: %.S $(KERNEL_RECIPE) | setup $$(offsets_$(1))
 	$$(call say,AS,$$@)
@@ -122,11 +122,11 @@ includes: $(patsubst %,includes/%,$(filter %.cc,$(sources_test)))
 # A source by itself, every header read where it is included; nothing is made.
 includes/%: % | setup $(offsets_test)
 	$(call say,CHECK,$<)
-	$(Q)$(compile_test) $(WITHOUT_FIRST) -fsyntax-only $<
+	$(Q)$(compile_test) $(HIDDEN) -fsyntax-only $<
 
 # What editors and clang tools read. Every file of the test image (it has them all), then
 # asm_offsets.cc, which is last because JSON has no comma after the last element.
-compile_command = {"directory":"$(CURDIR)","file":"$(1)","command":"$(compile_test) $(if $(filter %.S,$(1)),-x assembler-with-cpp,$(WITHOUT_FIRST)) -c $(1)"}
+compile_command = {"directory":"$(CURDIR)","file":"$(1)","command":"$(compile_test) $(if $(filter %.S,$(1)),-x assembler-with-cpp,$(HIDDEN)) -c $(1)"}
 $(BUILD)/compile_commands.json: $(KERNEL_RECIPE) $(BUILD)/test/objects.txt
 	$(file >$@,[)
 	$(foreach source,$(sources_test),$(file >>$@,$(call compile_command,$(source)),))
