@@ -8,6 +8,7 @@
 #include "kernel/proc/proc_files.h"
 #include "kernel/proc/process_table.h"
 #include "kernel/proc/scheduler.h"
+#include "kernel/proc/signal_handler.h"
 #include "kernel/proc/thread_list.h"
 #include "kernel/time/conversion.h"
 #include "mm/user/user_layout.h"
@@ -318,6 +319,7 @@ void print_mapping_name(Writer& out, Process& process, UserSpace& space, const V
     if (vma.traits.grows_down && vma.range.contains(process.places().stack)) out.write("[stack]");
     return;
   }
+  if (is_sigreturn_page(*vma.object)) return out.write("[sigpage]");
   if (const Ref<Inode> file = vma.object->file<Inode>()) return print_path(out, file);
   const bool was_a_file = vma.object->file_id().inode != 0;
   out.write(was_a_file ? "(deleted)" : "/dev/zero (deleted)");

@@ -12,7 +12,8 @@ namespace meridian {
 /// All processes, for fill_proc().
 ProcSource& proc_source();
 
-/// Where names come from in /proc/PID/maps: a file's path, "[heap]", "[stack]", or nothing.
+/// Where names come from in /proc/PID/maps: a file's path, "[heap]", "[stack]",
+/// "[sigpage]", or nothing.
 void print_mapping_name(Writer& out, Process& process, UserSpace& space, const VmaView& vma);
 
 /// A line of maps for a VMA.

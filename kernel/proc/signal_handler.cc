@@ -118,6 +118,8 @@ Result<void> map_sigreturn_page(UserSpace& space) {
   return {};
 }
 
+bool is_sigreturn_page(const MemoryObject& object) { return &object == sigreturn_page; }
+
 Result<void> enter_handler(Process& me, arch::TrapFrame& frame, const SignalInfo& info,
                            const SignalAction& action) {
   const Context context = context_of(me);

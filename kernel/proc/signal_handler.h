@@ -14,6 +14,8 @@ namespace meridian {
 Result<void> make_sigreturn_page();
 /// A new program's space gets it, at user_layout().sigreturn.
 Result<void> map_sigreturn_page(UserSpace& space);
+/// Is this what it maps?
+bool is_sigreturn_page(const MemoryObject& object);
 
 /// The calling process, which would go on as `frame` says, first runs the handler of `action`; what it
 /// blocks meanwhile changes. Errc::fault if there is no room for the frame; then nothing has changed.

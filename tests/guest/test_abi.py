@@ -22,6 +22,21 @@ def on_linux(program):
     return done.stdout, done.returncode
 
 
+@pytest.mark.parametrize("program", ("signals", "forge"))
+def test_what_programs_check_holds_on_linux_too(program):
+    said, status = on_linux(program)
+    assert status == 0, said
+
+
+def test_what_any_machines_program_checks_holds_on_this_computers_kernel(tmp_path):
+    """QEMU's user mode makes vfork() a fork() and tells of every stop; so the kernel below it is the judge."""
+    source, program = os.path.join(TOP, "tests/user/jobs.c"), tmp_path / "jobs"
+    subprocess.run(["gcc", "-std=gnu11", "-O2", "-o", program, source], check=True)
+    done = subprocess.run([program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8",
+                          timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_says_the_same_here_as_on_linux(program):
     said, status = on_linux(program)

@@ -4,6 +4,7 @@
 /// result.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +99,51 @@ static void check_interruption(void) {
   check(nanosleep(&time, &left) == -1 && errno == EINTR && left.tv_sec == 4,
         "nanosleep is interrupted in spite of SA_RESTART", left.tv_sec);
   wait_for(pid);
+}
+
+/// Sends SIGUSR1 to its parent, and then something through a pipe.
+static int nudge_and_write(long to) {
+  nudge(SIGUSR1);
+  return (int)write((int)to, "x", 1);
+}
+
+static void check_pipes(void) {
+  int ends[2];
+  char byte = 0;
+  check(pipe(ends) == 0, "pipe", errno);
+  handle(SIGUSR1, 0);
+  pid_t pid = start(nudge_and_write, ends[1]);
+  check(read(ends[0], &byte, 1) == -1 && errno == EINTR && caught == 1, "a handler interrupts read",
+        errno);
+  check(read(ends[0], &byte, 1) == 1 && byte == 'x', "nothing was lost", errno);
+  wait_for(pid);
+  handle(SIGUSR1, SA_RESTART);
+  pid = start(nudge_and_write, ends[1]);
+  check(read(ends[0], &byte, 1) == 1 && caught == 1, "with SA_RESTART read goes on", errno);
+  wait_for(pid);
+  pid = start(nudge_and_write, ends[1]);
+  struct pollfd wanted = {.fd = ends[0], .events = POLLIN};
+  check(poll(&wanted, 1, 5000) == -1 && errno == EINTR, "poll does not", errno);
+  wait_for(pid);
+  sigset_t blocked, none;
+  sigemptyset(&none);
+  blocked = none;
+  sigaddset(&blocked, SIGUSR1);
+  sigprocmask(SIG_BLOCK, &blocked, NULL);
+  raise(SIGUSR1);
+  caught = 0;
+  const struct timespec time = {5, 0};
+  struct pollfd nothing = {.fd = -1};
+  check(ppoll(&nothing, 1, &time, &none) == -1 && errno == EINTR && caught == 1,
+        "ppoll lets in what its mask does", errno);
+  raise(SIGUSR1);
+  check(caught == 1, "and has put the old one back", caught);
+  sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+  handle(SIGPIPE, 0);
+  close(ends[0]);
+  check(write(ends[1], "x", 1) == -1 && errno == EPIPE && caught == 1, "SIGPIPE", caught);
+  signal(SIGPIPE, SIG_DFL);
+  close(ends[1]);
 }
 
 static void check_suspend(void) {
@@ -304,6 +350,7 @@ static void check_vfork(void) {
 
 int main(void) {
   check_interruption();
+  check_pipes();
   check_suspend();
   check_stops();
   check_sleep();
