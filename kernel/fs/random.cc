@@ -11,7 +11,7 @@ constinit RandomBytes the_random_bytes;
 
 using Block = std::array<u32, 16>;
 
-void quarter_round(Block& b, usize i, usize j, usize k, usize l) {
+[[gnu::always_inline]] inline void quarter_round(Block& b, usize i, usize j, usize k, usize l) {
   b[i] += b[j], b[l] = std::rotl(b[l] ^ b[i], 16);
   b[k] += b[l], b[j] = std::rotl(b[j] ^ b[k], 12);
   b[i] += b[j], b[l] = std::rotl(b[l] ^ b[i], 8);
@@ -26,11 +26,14 @@ Block chacha20_block(const std::array<u32, 8>& key, u32 counter, const std::arra
                     key[6],      key[7],      counter,     nonce[0],    nonce[1], nonce[2]};
   Block block = start;
   for (unsigned i = 0; i < 10; ++i) {
-    for (usize column = 0; column < 4; ++column)
-      quarter_round(block, column, column + 4, column + 8, column + 12);
-    for (usize column = 0; column < 4; ++column)
-      quarter_round(block, column, (column + 1) % 4 + 4, (column + 2) % 4 + 8,
-                    (column + 3) % 4 + 12);
+    quarter_round(block, 0, 4, 8, 12);
+    quarter_round(block, 1, 5, 9, 13);
+    quarter_round(block, 2, 6, 10, 14);
+    quarter_round(block, 3, 7, 11, 15);
+    quarter_round(block, 0, 5, 10, 15);
+    quarter_round(block, 1, 6, 11, 12);
+    quarter_round(block, 2, 7, 8, 13);
+    quarter_round(block, 3, 4, 9, 14);
   }
   for (usize i = 0; i < block.size(); ++i) block[i] += start[i];
   return block;

@@ -41,7 +41,7 @@ void give_away_children(ProcessTable& table, Process& process, Gone& gone) {
   Process* const heir = init == &process ? nullptr : init;
   bool any_ended = false;
   while (Process* const child = process.children.pop_front()) {
-    child->family.parent = heir;
+    child->set_parent(heir);
     if (child->family.parent_death_signal != 0)
       (void)post_signal(table, *child,
                         {.signal = child->family.parent_death_signal, .pid = process.pid()});

@@ -5,6 +5,8 @@
 #include <arch/trap.h>
 
 #include "kernel/entry.h"
+#include "kernel/proc/exit.h"
+#include "kernel/proc/out_of_memory.h"
 #include "kernel/proc/signals.h"
 #include "mm/user/active_user_space.h"
 
@@ -23,26 +25,14 @@ UserAccess access_of(const arch::Fault& fault) {
   UNREACHABLE();
 }
 
-/// Could it be that the tables just do not say yet what the program may do?
-bool is_about_tables(const arch::Fault& fault) {
-  if (!fault.syndrome().is_abort() || !fault.has_address()) return false;
-  switch (fault.kind()) {
-    case arch::FaultKind::translation:
-    case arch::FaultKind::access_flag:
-    case arch::FaultKind::permission:
-      return true;
-    case arch::FaultKind::alignment:
-    case arch::FaultKind::external:
-    case arch::FaultKind::other:
-      return false;
-  }
-  UNREACHABLE();
-}
-
 FaultOutcome resolve(const arch::Fault& fault) {
   UserSpace* const space = active_user_space();
-  if (space == nullptr || !is_about_tables(fault)) return FaultOutcome::not_mapped;
-  return space->resolve(UserAddr(fault.address().value()), access_of(fault));
+  if (space == nullptr || !fault.is_about_tables()) return FaultOutcome::not_mapped;
+  for (;;) {
+    const FaultOutcome outcome =
+        space->resolve(UserAddr(fault.address().value()), access_of(fault));
+    if (outcome != FaultOutcome::out_of_memory || !relieve_memory()) return outcome;
+  }
 }
 
 }  // namespace
@@ -50,6 +40,7 @@ FaultOutcome resolve(const arch::Fault& fault) {
 void handle_user_fault(arch::TrapFrame& frame, const arch::Fault& fault) {
   arch::unmask_interrupts();
   const FaultOutcome outcome = resolve(fault);
+  if (outcome == FaultOutcome::out_of_memory) exit_process(ProcessEnd::killed(kSigkill));
   if (outcome != FaultOutcome::resolved) {
     Process& me = Process::current();
     force_signal(me, signal_of(fault, outcome), frame, fault);

@@ -5,6 +5,7 @@
 
 #include "kernel/proc/process_table.h"
 #include "kernel/proc/signals.h"
+#include "mm/user/user_frame.h"
 
 namespace meridian {
 namespace {
@@ -52,7 +53,7 @@ Result<void> enter_table(Process& parent, Process& child, const ForkOptions& opt
   return processes().with([&](ProcessTable& table) -> Result<void> {
     if (table.count() >= most) return Error{Errc::try_again, most};
     table.add(child, false);
-    child.family.parent = &parent;
+    child.set_parent(&parent);
     child.family.group = parent.family.group;
     child.family.session = parent.family.session;
     child.family.exit_signal = options.exit_signal;
@@ -85,6 +86,8 @@ void wait_until_left(Process& parent, Process& child) {
 
 Result<u32> fork_process(const arch::TrapFrame& frame, const ForkOptions& options) {
   Process& parent = Process::current();
+  // What the kernel keeps is not for more processes: there must be a frame for a program.
+  { const FrameRef probe = FrameRef::adopt(TRY(alloc_frame(FrameOwner::user))); }
   const Ref<Process> child = TRY(Process::make());
   TRY(copy_resources(parent, *child, options));
   copy_signals(parent, *child, options);

@@ -109,6 +109,13 @@ class Process final : public RefCounted {
   static Process& current() { return *current_thread().process; }
 
   u32 pid() const { return pid_; }
+  /// Its parent's; 0 for who has none.
+  u32 parent_pid() const { return parent_pid_.load(std::memory_order_relaxed); }
+  /// Holding the lock of processes().
+  void set_parent(Process* parent) {
+    family.parent = parent;
+    parent_pid_.store(parent == nullptr ? 0 : parent->pid_, std::memory_order_relaxed);
+  }
   u64 start_time() const { return start_time_; }  // of arch::counter()
   Thread& thread() const { return *thread_; }
 
@@ -189,6 +196,7 @@ class Process final : public RefCounted {
   static void begin(void* process);
 
   u32 pid_ = 0;
+  std::atomic<u32> parent_pid_{0};
   u64 start_time_ = 0;
   Ref<Thread> thread_;
   arch::TrapFrame first_frame_{};  // with which it goes to EL0 for the first time

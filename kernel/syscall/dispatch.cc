@@ -70,8 +70,8 @@ void handle_syscall(arch::TrapFrame& frame) {
     frame.x[0] = SyscallResult(Errno::enosys).raw();
     return;
   }
-  Syscall call{Process::current(), frame, {}};
-  for (usize i = 0; i < call.x.size(); ++i) call.x[i] = frame.x[i];
+  const Syscall call{Process::current(), frame, std::span(frame.x).first<6>()};
+  const u64 first_argument = frame.x[0];
   const SyscallObserver observer = observer_of_calls.load(std::memory_order_relaxed);
   if (observer != nullptr) [[unlikely]]
     observer(call);
@@ -79,7 +79,7 @@ void handle_syscall(arch::TrapFrame& frame) {
   frame.x[0] = entry->function(call).raw();
   arch::mask_interrupts();
   if (current_thread().is_interrupted()) [[unlikely]] {
-    const InterruptedCall interrupted{.x0 = call.x[0], .restart = entry->restart};
+    const InterruptedCall interrupted{.x0 = first_argument, .restart = entry->restart};
     const bool is_interrupted = frame.x[0] == SyscallResult(Errno::eintr).raw();
     act_on_signals(frame, is_interrupted ? &interrupted : nullptr);
   }

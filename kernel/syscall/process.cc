@@ -26,12 +26,7 @@ SyscallResult sys_set_tid_address(const Syscall& call) {
 SyscallResult sys_getpid(const Syscall& call) { return call.caller.pid(); }
 
 /// 0 for who has no parent.
-SyscallResult sys_getppid(const Syscall& call) {
-  return processes().with([&](ProcessTable&) {
-    const Process* const parent = call.caller.family.parent;
-    return u64{parent == nullptr ? 0 : parent->pid()};
-  });
-}
+SyscallResult sys_getppid(const Syscall& call) { return u64{call.caller.parent_pid()}; }
 
 namespace {
 

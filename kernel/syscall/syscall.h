@@ -2,7 +2,7 @@
 /// The system calls: which there are, and how often each number was called.
 #pragma once
 
-#include <array>
+#include <span>
 #include <string_view>
 
 #include "kernel/proc/process.h"
@@ -11,12 +11,12 @@
 
 namespace meridian {
 
-/// One call: who calls, x0 to x5 as they were, and the registers that the caller goes on with (x0
-/// apart, which gets the result).
+/// One call: who calls, and the registers that the caller goes on with (x0 apart, which gets the
+/// result). Until the call changes them, they are as the caller left them: the first are its arguments.
 struct Syscall {
   Process& caller;
   arch::TrapFrame& frame;
-  std::array<u64, 6> x;
+  std::span<const u64, 6> x;  // x0 to x5, in the frame
 
   UserAddr address(usize i) const { return UserAddr(x[i]); }
   /// Linux reads such an argument as an int.

@@ -35,6 +35,9 @@ FrameRange intersection(FrameRange a, FrameRange b) {
 /// Is there a largest block with frames on both sides?
 bool cuts_block(Frame bound) { return round_down(bound) != bound; }
 
+/// 8 MiB.
+constexpr u64 kMostKept = 2048;
+
 /// One more than the last frame number there can be.
 constexpr Frame kEnd = Frame::from_number(MemoryMap::kPhysicalEnd / kPageSize);
 
@@ -54,6 +57,9 @@ Result<void> FrameAllocator::start(const MemoryMap& map, const EarlyFrames& earl
 
   table_ = FrameTable(table.start(), first);
   set_zone_extents(map);
+  u64 managed = 0;
+  for (const Zone& zone : zones_) managed += zone.extent().managed;
+  kept_ = std::min<u64>(managed / 256, kMostKept);
   growth_.with([&](Growth& growth) { growth.start(map, early, table_, backing, zones_); });
   return {};
 }
@@ -81,6 +87,7 @@ void FrameAllocator::set_zone_extents(const MemoryMap& map) {
 
 Result<Frame> FrameAllocator::alloc_slowly(unsigned order, FrameOwner owner, ZoneKind highest) {
   if (order > kMaxOrder) return Error{Errc::too_large, order};
+  if (is_for_programs(owner) && common_frames() <= kept_) return Error{Errc::out_of_frames, order};
   std::optional<Block> block = take(order, highest);
   if (!block) {
     // What this CPU keeps may be what the block is missing.

@@ -35,6 +35,8 @@ class FrameAllocator {
   ZoneStats zone_stats(ZoneKind kind);
   FrameStats stats();
   u64 free_frames();
+  u64 common_frames();
+  u64 kept_frames() const { return kept_; }
   u64 cached_frames(unsigned cpu) const { return caches_[cpu].frames(); }
   ZoneKind zone_of(Frame frame) const;
   FrameTable& table() { return table_; }
@@ -46,6 +48,9 @@ class FrameAllocator {
   };
 
   Result<Frame> alloc_slowly(unsigned order, FrameOwner owner, ZoneKind highest);
+  bool is_for_programs(FrameOwner owner) const {
+    return owner == FrameOwner::user || owner == FrameOwner::page_cache;
+  }
   std::optional<Block> take(unsigned order, ZoneKind highest);
   std::optional<Frame> take_from(Zone& zone, unsigned order);
   std::optional<Frame> take_through_cache(unsigned order);
@@ -68,6 +73,7 @@ class FrameAllocator {
   std::array<Zone, kZones> zones_{Zone(ZoneKind::dma), Zone(ZoneKind::normal),
                                   Zone(ZoneKind::highmem)};
   Locked<Growth> growth_;
+  u64 kept_ = 0;  // as in frames.h
 };
 
 /// The machine's memory.

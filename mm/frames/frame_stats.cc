@@ -89,6 +89,16 @@ u64 FrameAllocator::free_frames() {
   return free;
 }
 
+u64 FrameAllocator::common_frames() {
+  u64 free = 0;
+  for (const Zone& each : zones_) {
+    if (each.is_empty()) continue;
+    free += zone(each.kind()).with_buddy([](Buddy& buddy) { return buddy.free_frames(); });
+    free += growth_.with([&](Growth& growth) { return growth.untouched().frames(each.kind()); });
+  }
+  return free;
+}
+
 FrameStats FrameAllocator::stats() {
   FrameStats stats{};
   for (const Zone& zone : zones_) {

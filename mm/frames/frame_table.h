@@ -85,9 +85,15 @@ class FrameInfo {
   /// A word for whoever allocated the block; undefined until set.
   u64 word() const { return word_; }
   void set_word(u64 word) { word_ = word; }
+  /// For a word that several CPUs change at once.
+  std::atomic_ref<u64> shared_word() { return std::atomic_ref(word_); }
 
   /// References to an allocated block: 1 when it is given out.
   u64 references() const { return FurtherReferences::decode(head()) + 1; }
+  /// Is it `owner`'s, with one reference? Of an allocated block.
+  bool is_sole(FrameOwner owner) const {
+    return (head() & (Owner::kMask | FurtherReferences::kMask)) == Owner::encode(owner);
+  }
   void add_reference() { head_.fetch_add(kOneReference, std::memory_order_relaxed); }
   /// Gives one reference back and returns how many are left. The last one is not given back: at 0
   /// the caller is the only owner, and must free the block.

@@ -48,9 +48,12 @@ void free_block(Frame frame, unsigned order);
 /// has exactly this block and holds the only reference.
 Result<void> try_free_frames(Frame frame, unsigned order, FrameOwner owner);
 
+/// Where the table is, for frame_info(); frames_start() sets it.
+[[gnu::visibility("hidden")]] extern FrameTable the_frame_table;
+
 FrameTable& frame_table();
 /// The table's entry of a frame that was given out (or of one of its block).
-FrameInfo& frame_info(Frame frame);
+inline FrameInfo& frame_info(Frame frame) { return the_frame_table[frame]; }
 
 /// What is known of any frame whatever.
 struct FrameState {
@@ -75,6 +78,11 @@ struct FrameStats {
 /// Goes over all memory ever used; for people, not for hot paths.
 FrameStats frame_stats();
 u64 free_frame_count();
+/// Those of them that any CPU can have: not in a CPU's cache.
+u64 common_frame_count();
+/// So many of these programs cannot have (as FrameOwner::user and page_cache): when they have taken all
+/// others, the kernel can still do what it must.
+u64 kept_frames();
 
 /// Frames in one CPU's cache.
 u64 cached_frames(unsigned cpu);

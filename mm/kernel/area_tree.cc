@@ -83,15 +83,18 @@ Result<u64> RawAreaTree::find_hole(const Hole& wanted, Find&& find) const {
 }
 
 /// Recomputes what `n` keeps about the nodes below it.
-void RawAreaTree::refresh(AreaNode& n) {
-  n.height_ = 0;
-  n.largest_gap_ = n.gap_;
-  for (const AreaNode* child : n.child_) {
-    if (child == nullptr) continue;
-    if (child->height_ > n.height_) n.height_ = child->height_;
-    if (child->largest_gap_ > n.largest_gap_) n.largest_gap_ = child->largest_gap_;
+[[gnu::always_inline]] inline void RawAreaTree::refresh(AreaNode& n) {
+  u64 height = 0, gap = n.gap_;
+  if (const AreaNode* const lower = n.child_[kLower]) {
+    height = lower->height_;
+    if (lower->largest_gap_ > gap) gap = lower->largest_gap_;
   }
-  ++n.height_;
+  if (const AreaNode* const higher = n.child_[kHigher]) {
+    if (higher->height_ > height) height = higher->height_;
+    if (higher->largest_gap_ > gap) gap = higher->largest_gap_;
+  }
+  n.height_ = height + 1;
+  n.largest_gap_ = gap;
 }
 
 /// The pointer that points at `n`: its parent's, or the root.
@@ -132,52 +135,94 @@ AreaNode& RawAreaTree::rebalance(AreaNode& n) {
   return n;
 }
 
-/// From `n` (possibly null) to the root.
-void RawAreaTree::rebalance_up(AreaNode* n) {
-  while (n != nullptr) n = rebalance(*n).parent_;
+/// From `n` (possibly null) upwards, as far as anything changes: what a node says of its subtree is what
+/// it said before, and `changed`, a node on the way whose own gap is another (or null), is behind.
+void RawAreaTree::rebalance_up(AreaNode* n, const AreaNode* changed) {
+  while (n != nullptr) {
+    const u64 height = n->height_, gap = n->largest_gap_;
+    if (n == changed) changed = nullptr;
+    const u64 low = RawAreaTree::height(n->child_[kLower]);
+    const u64 high = RawAreaTree::height(n->child_[kHigher]);
+    if (low + 1 < high || high + 1 < low) [[unlikely]]
+      n = &rebalance(*n);
+    else
+      refresh(*n);
+    if (changed == nullptr && n->height_ == height && n->largest_gap_ == gap) return;
+    n = n->parent_;
+  }
 }
 
 void RawAreaTree::insert(AreaNode& area) {
-  AreaNode* parent = nullptr;
-  AreaNode** link = &root_;
-  u64 gap_start = low_;
-  AreaNode* next = nullptr;
-  while (*link != nullptr) {
-    parent = *link;
-    const bool higher = area.start_ >= parent->start_;
-    if (higher)
-      gap_start = parent->end_value();
-    else
-      next = parent;
-    link = &parent->child_[higher ? kHigher : kLower];
+  Place place{nullptr, &root_, nullptr, nullptr};
+  while (*place.link != nullptr) {
+    place.parent = *place.link;
+    const bool higher = area.start_ >= place.parent->start_;
+    (higher ? place.before : place.after) = place.parent;
+    place.link = &place.parent->child_[higher ? kHigher : kLower];
   }
-  const u64 gap_end = next != nullptr ? next->start_ : high_;
+  hang(area, place);
+}
+
+void RawAreaTree::insert_after(AreaNode& before, AreaNode& area) {
+  Place place{&before, &before.child_[kHigher], &before, next(before)};
+  // What has a higher child is followed by the lowest node below that.
+  if (*place.link != nullptr) place.parent = place.after, place.link = &place.after->child_[kLower];
+  hang(area, place);
+}
+
+/// Makes `area` a leaf.
+void RawAreaTree::hang(AreaNode& area, const Place& place) {
+  AreaNode* const after = place.after;
+  const u64 gap_start = place.before != nullptr ? place.before->end_value() : low_;
+  const u64 gap_end = after != nullptr ? after->start_ : high_;
   CHECK(area.size_ != 0 && area.start_ >= gap_start && area.start_ < gap_end);
   CHECK(area.size_ <= gap_end - area.start_);
 
-  area.gap_ = area.start_ - gap_start;
-  area.parent_ = parent;
+  area.parent_ = place.parent;
   area.child_[kLower] = area.child_[kHigher] = nullptr;
-  *link = &area;
-  if (next != nullptr)
-    next->gap_ = next->start_ - area.end_value();
+  area.height_ = 0;  // as of the nothing that was there
+  area.gap_ = area.start_ - gap_start;
+  *place.link = &area;
+  if (after != nullptr)
+    after->gap_ = after->start_ - area.end_value();
   else
     tail_ = area.end_value();
   ++count_;
-  rebalance_up(&area);  // passes `next`: the neighbours of a new leaf are above it
+  rebalance_up(&area, after);  // passes `after`: the neighbours of a new leaf are above it
 }
 
-/// Takes `n` out of the shape of the tree; returns the lowest node whose subtree changed.
+/// The tree keeps its shape: only gaps change, the area's own and its follower's.
+void RawAreaTree::resize(AreaNode& area, u64 start, u64 size) {
+  const u64 gap_start = area.start_ - area.gap_;
+  AreaNode* const after = next(area);
+  const u64 gap_end = after != nullptr ? after->start_ : high_;
+  CHECK(size != 0 && start >= gap_start && start < gap_end && size <= gap_end - start);
+  area.start_ = start, area.size_ = size;
+  area.gap_ = start - gap_start;
+  rebalance_up(&area, &area);
+  if (after != nullptr) {
+    after->gap_ = after->start_ - area.end_value();
+    rebalance_up(after, after);
+  } else {
+    tail_ = area.end_value();
+  }
+}
+
+/// Takes `n` out of the shape of the tree; returns the lowest node whose subtree changed. Who takes a
+/// place says of it what was said there before, so that the way up can tell what changes.
 AreaNode* RawAreaTree::unlink(AreaNode& n) {
   if (n.child_[kLower] == nullptr || n.child_[kHigher] == nullptr) {
     AreaNode* only = n.child_[n.child_[kLower] != nullptr ? kLower : kHigher];
     replace(n, only);
-    return only != nullptr ? only : n.parent_;
+    if (only == nullptr) return n.parent_;
+    only->height_ = n.height_, only->largest_gap_ = n.largest_gap_;
+    return only;
   }
   AreaNode& heir = *next(n);  // in the higher subtree, without a lower child
   AreaNode* changed = heir.parent_ == &n ? &heir : heir.parent_;
   replace(heir, heir.child_[kHigher]);
   replace(n, &heir);
+  heir.height_ = n.height_, heir.largest_gap_ = n.largest_gap_;
   for (const unsigned side : {kLower, kHigher}) {
     heir.child_[side] = n.child_[side];
     if (heir.child_[side] != nullptr) heir.child_[side]->parent_ = &heir;
@@ -193,27 +238,37 @@ void RawAreaTree::remove(AreaNode& area) {
   else
     tail_ = gap_start;
   --count_;
+  if (recent_ == &area) recent_ = nullptr;
   // The follower is the node that took the place, or an ancestor: the way up passes it.
-  rebalance_up(unlink(area));
+  rebalance_up(unlink(area), follower);
 }
 
-AreaNode* RawAreaTree::first_ending_after(u64 address) const {
+AreaNode* RawAreaTree::search_ending_after(u64 address) const {
   AreaNode* best = nullptr;
   for (AreaNode* n = root_; n != nullptr;) {
     const bool ends_after = n->start_ + (n->size_ - 1) >= address;
     if (ends_after) best = n;
     n = n->child_[ends_after ? kLower : kHigher];
   }
+  if (best != nullptr && best->start_ <= address) recent_ = best;
   return best;
 }
 
-AreaNode* RawAreaTree::next(const AreaNode& area) {
-  if (AreaNode* n = area.child_[kHigher]; n != nullptr) {
-    while (n->child_[kLower] != nullptr) n = n->child_[kLower];
+AreaNode* RawAreaTree::last() const {
+  AreaNode* n = root_;
+  while (n != nullptr && n->child_[kHigher] != nullptr) n = n->child_[kHigher];
+  return n;
+}
+
+/// The one before (side 0) or after (side 1) in order of addresses.
+AreaNode* RawAreaTree::neighbour(const AreaNode& area, unsigned side) {
+  const unsigned back = 1 - side;
+  if (AreaNode* n = area.child_[side]; n != nullptr) {
+    while (n->child_[back] != nullptr) n = n->child_[back];
     return n;
   }
   const AreaNode* n = &area;
-  while (n->parent_ != nullptr && n->parent_->child_[kHigher] == n) n = n->parent_;
+  while (n->parent_ != nullptr && n->parent_->child_[side] == n) n = n->parent_;
   return n->parent_;
 }
 

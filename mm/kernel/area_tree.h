@@ -53,9 +53,17 @@ class RawAreaTree {
   constexpr RawAreaTree(u64 low, u64 high) : low_(low), high_(high), tail_(low) {}
 
   void insert(AreaNode& area);
+  void insert_after(AreaNode& before, AreaNode& area);
   void remove(AreaNode& area);
-  AreaNode* first_ending_after(u64 address) const;
-  static AreaNode* next(const AreaNode& area);
+  void resize(AreaNode& area, u64 start, u64 size);
+  AreaNode* first_ending_after(u64 address) const {
+    // Whoever asks for an area often asks for it again.
+    if (recent_ != nullptr && address - recent_->start_ < recent_->size_) return recent_;
+    return search_ending_after(address);
+  }
+  static AreaNode* next(const AreaNode& area) { return neighbour(area, 1); }
+  static AreaNode* previous(const AreaNode& area) { return neighbour(area, 0); }
+  AreaNode* last() const;
   Result<u64> lowest_hole(const Hole& wanted) const;
   Result<u64> highest_hole(const Hole& wanted) const;
 
@@ -71,14 +79,26 @@ class RawAreaTree {
   Result<u64> find_hole(const Hole& wanted, Find&& find) const;
   static u64 height(const AreaNode* n) { return n == nullptr ? 0 : n->height_; }
   static void refresh(AreaNode& n);
+  AreaNode* search_ending_after(u64 address) const;
+  static AreaNode* neighbour(const AreaNode& area, unsigned side);
+  /// Where a new leaf goes: the null link that it fills, whose that is (null: the root), and its
+  /// neighbours.
+  struct Place {
+    AreaNode* parent;
+    AreaNode** link;
+    AreaNode* before;
+    AreaNode* after;
+  };
+  void hang(AreaNode& area, const Place& place);
   AreaNode*& link_to(AreaNode& n);
   void replace(AreaNode& n, AreaNode* by);
   AreaNode& rotate(AreaNode& n, unsigned towards);
   AreaNode& rebalance(AreaNode& n);
-  void rebalance_up(AreaNode* n);
+  void rebalance_up(AreaNode* n, const AreaNode* changed);
   AreaNode* unlink(AreaNode& n);
 
   AreaNode* root_ = nullptr;
+  mutable AreaNode* recent_ = nullptr;  // found last
   u64 low_, high_;
   u64 tail_;  // where the gap after the last area begins
   usize count_ = 0;
@@ -94,8 +114,12 @@ class AreaTree {
 
   /// Puts `area` into the tree. CHECKs that it is not empty, in bounds and overlaps no other.
   void insert(T& area) { raw_.insert(area); }
+  /// The same where no area lies between `before`, which is in the tree, and `area`: no search.
+  void insert_after(T& before, T& area) { raw_.insert_after(before, area); }
   /// Takes `area`, which is in this tree, out of it.
   void remove(T& area) { raw_.remove(area); }
+  /// Moves the ends of `area`, which stays between its neighbours.
+  void resize(T& area, Range<A> to) { raw_.resize(area, to.start().value(), to.size()); }
 
   /// The area that holds `a`, or null.
   T* containing(A a) const {
@@ -105,8 +129,12 @@ class AreaTree {
   /// The lowest area whose end is above `a` (so it holds `a` or lies above it), or null.
   T* first_ending_after(A a) const { return static_cast<T*>(raw_.first_ending_after(a.value())); }
   T* first() const { return first_ending_after(A(raw_.low())); }
+  T* last() const { return static_cast<T*>(raw_.last()); }
   /// The area after `area` in address order, or null.
   static T* next(const T& area) { return static_cast<T*>(RawAreaTree::next(area)); }
+
+  /// The area before `area`, or null.
+  static T* previous(const T& area) { return static_cast<T*>(RawAreaTree::previous(area)); }
 
   /// Where `size` bytes fit, aligned, inside `within`: the lowest hole that is large enough
   /// wherever its start falls, else the lowest that happens to fit. `alignment` is a power of two.

@@ -25,8 +25,9 @@ struct LeafRelease {
 /// The addresses to invalidate: a few ranges that grow while they are adjacent, or everything.
 class StaleRanges {
  public:
-  /// More operations than this cost more than it costs to refill a whole TLB.
-  static constexpr u64 kMaxOperations = 512;
+  /// More operations than this, each of which all CPUs hear of, cost more than it costs to refill what a
+  /// TLB holds of one space.
+  static constexpr u64 kMaxOperations = 128;
 
   /// One entry each `stride` bytes of [start, start + size) is stale.
   void add(VirtAddr start, u64 size, u64 stride) {

@@ -75,6 +75,10 @@ class Mapper {
   }
   /// The same into a gather that already owes something for this address space.
   void unmap(VirtRange range, Gather& gather);
+  /// The same for a caller who knows what else is mapped around: nothing in `hole`, which contains
+  /// `range`, will be. Tables that lie in it go without being looked through; others stay, even if
+  /// they are empty. (A hole of `range` itself, or less than a table around it: all stay.)
+  void unmap_in_hole(VirtRange range, VirtRange hole, Gather& gather);
 
   /// unmap() for a range that somebody asked for: checked, and blocks that reach out of it are
   /// split. Errc::out_of_frames if a split needs a table that is not there.
@@ -95,14 +99,11 @@ class Mapper {
   /// out_of_frames (of a split).
   Result<void> replace_page(VirtAddr va, Frame frame, Attributes attributes);
 
-  /// The two sets of rights that protect_pages() chooses from.
-  struct PageRights {
-    Attributes full, reduced;
-  };
-  /// protect() that decides for each page of `range`: `full` rights if `choose(Frame)` says so, else
-  /// `reduced`. The invalidations are left to `owed`.
+  /// protect() that decides for each page of `range`: it becomes as the entry that `choose(Frame)`
+  /// returns, which differs from the one there in its rights and its frame only, and keeps its frame.
+  /// The invalidations are left to `owed`.
   template <typename Choose>
-  void protect_pages(VirtRange range, const PageRights& rights, Gather& owed, Choose&& choose);
+  void protect_pages(VirtRange range, Gather& owed, Choose&& choose);
 
   /// Maps in `to`, from `to_start` on, where nothing is mapped, what is mapped in `range` here, page
   /// by page: `share(Entry& here, VirtAddr)` returns the copy, and may change the rights of the entry
@@ -115,13 +116,25 @@ class Mapper {
   template <typename OnPage>
   void for_each_page(VirtRange range, OnPage&& on_page);
 
+  /// The entry of the page at `va` in a last table; null if there is no such table, or a block.
+  Entry* find_page(VirtAddr va) const;
+  /// The same where nothing maps `va`: tables that are missing are added, all or none. The caller
+  /// publishes. Errc::out_of_frames.
+  Result<Entry*> reach_page(VirtAddr va);
+
   /// Makes sure that no leaf above `level` maps `va`, without changing any translation.
   /// Errc::not_mapped, out_of_frames. The block's addresses fault for a moment.
   Result<void> split_block(VirtAddr va, Level level);
 
+  /// Is no table linked to the root, and nothing mapped by it?
+  bool is_empty() const;
   /// Frees every table below the root and empties the root, without a word to the TLB: the space is
   /// not live on any CPU, and its ASID was invalidated.
   void release_tables();
+  /// The same piece by piece, for a caller who knows where anything is mapped: `on_leaf(Frame)` for each
+  /// page in `range`, and the tables that lie in `hole` are freed as by unmap_in_hole().
+  template <typename OnLeaf>
+  void release_in_hole(VirtRange range, VirtRange hole, OnLeaf&& on_leaf);
 
   /// Errc::not_mapped, or not_canonical if this half does not translate `va`.
   Result<Translation> translate(VirtAddr va) const;
@@ -191,12 +204,16 @@ class Mapper {
   [[gnu::always_inline]] inline void check_cut(const Cursor& cursor, usize i, VirtRange range);
   [[gnu::noinline]] void keep_what_is_outside(const Cursor& cursor, usize i, Entry entry,
                                               VirtRange range);
-  usize unmap_run(const Cursor& cursor, usize count, Gather& gather);
+  Cleared unmap_run(const Cursor& cursor, usize count, Gather& gather);
+  template <typename OnUnlinked>
+  void unlink_tables_in_hole(Cursor cursor, VirtAddr done, VirtRange range, VirtRange hole,
+                             OnUnlinked&& on_unlinked);
   void free_empty_tables(Cursor cursor, usize known_empty, VirtAddr stale, Gather& gather);
 
   // mapper_pages.h
+  template <typename OnPage>
+  static usize for_each_leaf(const Cursor& cursor, usize count, OnPage&& on_page);
   static bool in_one_table(VirtAddr a, VirtAddr b);
-  Result<Entry*> reach_page(VirtAddr va);
 
   // mapper_protect.h
   usize protect_run(const Cursor& cursor, usize count, Attributes attributes, Gather& owed);

@@ -4,6 +4,7 @@
 /// no blocks and no contiguous groups in the ranges, and each change is one of rights.
 #pragma once
 
+#include "kernel/lib/self_checks.h"
 #include "mm/paging/mapper.h"
 
 namespace meridian {
@@ -12,38 +13,50 @@ template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kS
 template <typename OnPage>
 void Mapper<F, Store, T, kSharing>::for_each_page(VirtRange range, OnPage&& on_page) {
   CHECK(check_range(range).has_value());
-  for_each_run<F>(geometry_, store_, root_, range, [&](const Cursor& cursor, usize count) -> usize {
-    Entry* const slots = cursor.slots();
-    if (cursor.level() != Level::L3) {
-      usize i = 0;
-      for (; i < count; ++i) {
-        const Kind kind = load_entry(slots[i]).kind(cursor.level());
-        CHECK(kind != Kind::leaf);
-        if (kind == Kind::table) break;
-      }
-      return i;
-    }
-    for (usize i = 0; i < count; ++i)
-      if (load_entry(slots[i]).kind(Level::L3) == Kind::leaf)
-        on_page(slots[i], cursor.start() + i * kPageSize);
-    return count;
+  for_each_run<F>(geometry_, store_, root_, range, [&](const Cursor& cursor, usize count) {
+    return for_each_leaf(cursor, count, on_page);
   });
 }
 
+/// Calls `on_page(Entry&, VirtAddr)` for the pages among `count` slots from the cursor on; returns how
+/// many it passed, up to the first link to a table.
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+template <typename OnPage>
+usize Mapper<F, Store, T, kSharing>::for_each_leaf(const Cursor& cursor, usize count,
+                                                   OnPage&& on_page) {
+  Entry* const slots = cursor.slots();
+  if (cursor.level() != Level::L3) {
+    usize i = 0;
+    for (; i < count; ++i) {
+      const Kind kind = load_entry(slots[i]).kind(cursor.level());
+      CHECK(kind != Kind::leaf);
+      if (kind == Kind::table) break;
+    }
+    return i;
+  }
+  VirtAddr va = cursor.start();
+  for (Entry* slot = slots; slot != slots + count; ++slot, va = va + kPageSize)
+    if (load_entry(*slot).kind(Level::L3) == Kind::leaf) on_page(*slot, va);
+  return count;
+}
+
+/// One range of stale pages for all: what lies between them may be invalidated, too.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 template <typename Choose>
-void Mapper<F, Store, T, kSharing>::protect_pages(VirtRange range, const PageRights& rights,
-                                                  Gather& owed, Choose&& choose) {
-  AttributeChange<Entry> full(Level::L3, rights.full), reduced(Level::L3, rights.reduced);
+void Mapper<F, Store, T, kSharing>::protect_pages(VirtRange range, Gather& owed, Choose&& choose) {
+  VirtAddr first = range.end(), last = range.start();
   for_each_page(range, [&](Entry& slot, VirtAddr va) {
     const Entry found = load_entry(slot);
-    AttributeChange<Entry>& change = choose(found.output()) ? full : reduced;
-    const Change kind = change.decide(found);
-    if (kind == Change::none) return;
-    CHECK(kind == Change::in_place);
-    change.write_in_place(slot, found);
-    owed.invalidate(va, kPageSize, kPageSize);
+    const Frame frame = found.output();
+    const Entry wanted = choose(frame).advanced(frame.number());
+    if (wanted.raw() == found.raw()) return;
+    if constexpr (kSelfChecks) CHECK(change_between(Level::L3, found, wanted) == Change::in_place);
+    store_entry(slot, wanted);
+    if (last < first) [[unlikely]]
+      first = va;
+    last = va;
   });
+  if (first <= last) owed.invalidate(first, last - first + kPageSize, kPageSize);
 }
 
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
@@ -80,8 +93,13 @@ bool Mapper<F, Store, T, kSharing>::in_one_table(VirtAddr a, VirtAddr b) {
   return a.align_down(kTableSpan) == b.align_down(kTableSpan);
 }
 
-/// The entry of the page at `va`, which nothing maps; tables that are missing are added, all or
-/// none.
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+auto Mapper<F, Store, T, kSharing>::find_page(VirtAddr va) const -> Entry* {
+  Cursor cursor = at(va);
+  cursor.descend();
+  return cursor.level() == Level::L3 ? cursor.slots() : nullptr;
+}
+
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 auto Mapper<F, Store, T, kSharing>::reach_page(VirtAddr va) -> Result<Entry*> {
   Cursor cursor = at(va);

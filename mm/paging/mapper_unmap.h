@@ -83,12 +83,30 @@ void Mapper<F, Store, T, kSharing>::unmap(VirtRange range, Gather& gather) {
   CHECK(check_range(range).has_value());
   for_each_run<F>(geometry_, store_, root_, range, [&](const Cursor& cursor, usize count) {
     check_cuts(cursor, count, range);
-    return unmap_run(cursor, count, gather);
+    const Cleared cleared = unmap_run(cursor, count, gather);
+    if constexpr (kSharing == Sharing::exclusive)
+      if (cleared.any()) free_empty_tables(cursor, cleared.passed, cleared.start(cursor), gather);
+    return cleared.passed;
   });
 }
 
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
-usize Mapper<F, Store, T, kSharing>::unmap_run(const Cursor& cursor, usize count, Gather& gather) {
+void Mapper<F, Store, T, kSharing>::unmap_in_hole(VirtRange range, VirtRange hole, Gather& gather) {
+  static_assert(kSharing == Sharing::exclusive);
+  CHECK(check_range(range).has_value() && hole.contains(range));
+  for_each_run<F>(geometry_, store_, root_, range, [&](const Cursor& cursor, usize count) {
+    check_cuts(cursor, count, range);
+    const Cleared cleared = unmap_run(cursor, count, gather);
+    const VirtAddr done = cursor.start() + cleared.passed * cursor.span();
+    unlink_tables_in_hole(cursor, done, range, hole,
+                          [&](Frame table, VirtAddr va) { gather.unlink(table, va); });
+    return cleared.passed;
+  });
+}
+
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+auto Mapper<F, Store, T, kSharing>::unmap_run(const Cursor& cursor, usize count, Gather& gather)
+    -> Cleared {
   const u64 span = cursor.span();
   Cleared cleared;
   if (gather.wants_leaves()) {
@@ -101,9 +119,40 @@ usize Mapper<F, Store, T, kSharing>::unmap_run(const Cursor& cursor, usize count
     cleared = clear_run(cursor, count, [](usize, Entry) {});
     if (cleared.any()) gather.invalidate(cleared.start(cursor), cleared.size(cursor), span);
   }
-  if constexpr (kSharing == Sharing::exclusive)
-    if (cleared.any()) free_empty_tables(cursor, cleared.passed, cleared.start(cursor), gather);
-  return cleared.passed;
+  return cleared;
+}
+
+/// Unlinks the cursor's table if it lies in `hole` and `range` has been cleared in it to the end (up to
+/// `done`), then the one above, and so on; not the root.
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+template <typename OnUnlinked>
+void Mapper<F, Store, T, kSharing>::unlink_tables_in_hole(Cursor cursor, VirtAddr done,
+                                                          VirtRange range, VirtRange hole,
+                                                          OnUnlinked&& on_unlinked) {
+  while (!cursor.at_root()) {
+    const Frame table = cursor.table();
+    cursor.ascend();
+    const VirtRange span{cursor.start(), cursor.span()};
+    if (!hole.contains(span) || (done < span.end() && done < range.end())) return;
+    store_entry(*cursor.slots(), Entry());
+    on_unlinked(table, cursor.start());
+  }
+}
+
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+template <typename OnLeaf>
+void Mapper<F, Store, T, kSharing>::release_in_hole(VirtRange range, VirtRange hole,
+                                                    OnLeaf&& on_leaf) {
+  CHECK(check_range(range).has_value() && hole.contains(range));
+  for_each_run<F>(geometry_, store_, root_, range, [&](const Cursor& cursor, usize count) -> usize {
+    const usize passed = for_each_leaf(cursor, count, [&](Entry& slot, VirtAddr) {
+      on_leaf(load_entry(slot).output());
+    });
+    const VirtAddr done = cursor.start() + passed * cursor.span();
+    unlink_tables_in_hole(cursor, done, range, hole,
+                          [this](Frame table, VirtAddr) { store_.free_table(table); });
+    return passed;
+  });
 }
 
 /// Unlinks the cursor's table if it is empty, then the one above, and so on; not the root. `stale`
@@ -139,6 +188,14 @@ StaleRange Mapper<F, Store, T, kSharing>::unmap_leaves(VirtRange range) {
     return cleared.passed;
   });
   return {range, stride};
+}
+
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+bool Mapper<F, Store, T, kSharing>::is_empty() const {
+  const Entry* const entries = store_.entries(root_);
+  for (usize i = 0; i < geometry_.entries(geometry_.first_level()); ++i)
+    if (entries[i].raw() != 0) return false;
+  return true;
 }
 
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>

@@ -18,7 +18,8 @@ Result<FrameRef> copy_of(Frame frame) {
   return fresh;
 }
 
-bool grants(const Attributes& attributes, UserAccess access) {
+bool grants(arch::Entry entry, UserAccess access) {
+  const Attributes attributes = entry.attributes(Level::L3);
   if (!attributes.user) return false;
   switch (access) {
     case UserAccess::read:
@@ -33,10 +34,13 @@ bool grants(const Attributes& attributes, UserAccess access) {
 
 }  // namespace
 
-/// What was written to `frame` will be executed.
-void sync_frame(Frame frame) {
-  const KmapLocal window(frame);
-  arch::sync_instructions({VirtAddr::of(window.pointer()), kPageSize});
+void make_executable(Frame frame) {
+  const auto sync = [frame] {
+    const KmapLocal window(frame);
+    arch::sync_instructions({VirtAddr::of(window.pointer()), kPageSize});
+  };
+  if (frame_info(frame).owner() == FrameOwner::page_cache) return ObjectPage(frame).make_code(sync);
+  sync();
 }
 
 FaultOutcome UserSpace::resolve(UserAddr va, UserAccess access) {
@@ -46,26 +50,44 @@ FaultOutcome UserSpace::resolve(UserAddr va, UserAccess access) {
   return outcome;
 }
 
+/// A page that is not there.
+struct UserSpace::Missing {
+  Vma& vma;
+  UserAddr page;
+  arch::Entry* slot;  // where it is to be entered; null: there is no table yet
+  bool write;         // it is to be written, not only read
+
+  /// What others have, too, is copied before it is written; so only then it may be.
+  arch::Entry entry() const {
+    const Protection& protection = vma.traits.protection;
+    return vma.is_private() && !write ? shared_page_entry(protection) : page_entry(protection);
+  }
+};
+
 FaultOutcome UserSpace::resolve_locked(UserAddr va, UserAccess access) {
   const UserAddr page = va.align_down(kPageSize);
   if (!vmas_.bounds().contains(va)) return FaultOutcome::not_mapped;
-  const Vma* const vma = vma_for_fault(page);
+  Vma* const vma = vma_for_fault(page);
   if (vma == nullptr) return FaultOutcome::not_mapped;
   if (!permits(vma->traits.protection, access)) return FaultOutcome::no_right;
+  if (is_reaped_) [[unlikely]]
+    return FaultOutcome::out_of_memory;
 
-  const Result<Translation> mapped = mapper().translate(virt(page));
-  if (!mapped.has_value()) return resolve_missing(*vma, page, access);
+  arch::Entry* const slot = mapper().find_page(virt(page));
+  const arch::Entry found = slot == nullptr ? arch::Entry() : load_entry(*slot);
+  if (found.kind(Level::L3) != Kind::leaf)
+    return resolve_missing({*vma, page, slot, access == UserAccess::write});
   // Another CPU may have been first; or the page is only read-only until it is copied.
-  if (grants(mapped.value().attributes, access)) return FaultOutcome::resolved;
+  if (grants(found, access)) return FaultOutcome::resolved;
   CHECK(access == UserAccess::write);
-  return resolve_write(*vma, page, Frame(mapped.value().pa));
+  return resolve_write(*vma, page, *slot);
 }
 
 /// The VMA of `page`; if there is none, a stack above that can grow down to it.
 Vma* UserSpace::vma_for_fault(UserAddr page) {
   Vma* const vma = vmas_.first_ending_after(page);
   if (vma == nullptr || vma->start() <= page) return vma;
-  return vma->traits.grows_down && grow_stack(*vma, page) ? vma : nullptr;
+  return vma->traits.grows_down && grow_stack(*vma, page) ? vmas_.find(page) : nullptr;
 }
 
 bool UserSpace::grow_stack(Vma& stack, UserAddr page) {
@@ -74,9 +96,8 @@ bool UserSpace::grow_stack(Vma& stack, UserAddr page) {
   if (page.value() < kStackGuardGap || !is_clear_below(page)) return false;
   if (!check_room(pages, 0).has_value()) return false;
   if (stack.traits.locked && exceeds(stats_.locked, pages, limits_.locked)) return false;
-  account(stack, false);
+  account(stack.traits, pages, true);
   vmas_.extend_down(stack, page);
-  account(stack, true);
   return true;
 }
 
@@ -87,63 +108,74 @@ bool UserSpace::is_clear_below(UserAddr page) const {
   return near->traits.grows_down || near->traits.protection == Protection{};
 }
 
-FaultOutcome UserSpace::resolve_missing(const Vma& vma, UserAddr page, UserAccess access) {
-  const bool write = access == UserAccess::write;
-  const Attributes rights = vma.is_private() && !write ? shared_page_rights(vma.traits.protection)
-                                                       : page_rights(vma.traits.protection);
-  if (!vma.object) {
-    if (!write) {
-      const Result<Frame> zeros = zero_frame();
-      if (!zeros.has_value()) return FaultOutcome::out_of_memory;
-      return map_page(page, zeros.value(), rights);
-    }
-    return map_fresh(page, new_zeroed_frame(FrameOwner::user), rights);
-  }
-  Result<FrameRef> frame = vma.object->page(vma.page_at(page));
-  if (!frame.has_value() && frame.error().code == Errc::bad_range) return FaultOutcome::past_end;
-  if (frame.has_value() && vma.is_private() && write)
-    return map_fresh(page, copy_of(frame.value().frame()), rights);
-  return map_fresh(page, std::move(frame), rights);
+FaultOutcome UserSpace::resolve_missing(const Missing& missing) {
+  if (missing.vma.object) return map_object_page(missing);
+  if (missing.write) return map_fresh(missing, new_zeroed_frame(FrameOwner::user));
+  const Result<Frame> zeros = zero_frame();
+  if (!zeros.has_value()) return FaultOutcome::out_of_memory;
+  return enter(missing, zeros.value());
+}
+
+FaultOutcome UserSpace::map_object_page(const Missing& missing) {
+  const Vma& vma = missing.vma;
+  Result<FrameRef> frame = vma.object->page(vma.page_at(missing.page));
+  if (!frame.has_value())
+    return frame.error().code == Errc::bad_range ? FaultOutcome::past_end
+                                                 : FaultOutcome::out_of_memory;
+  if (vma.is_private() && missing.write)
+    return map_fresh(missing, copy_of(frame.value().frame()));
+  return map_fresh(missing, std::move(frame));
 }
 
 /// Maps `frame`, whose reference becomes the mapping's.
-FaultOutcome UserSpace::map_fresh(UserAddr page, Result<FrameRef> frame, const Attributes& rights) {
+FaultOutcome UserSpace::map_fresh(const Missing& missing, Result<FrameRef> frame) {
   if (!frame.has_value()) return FaultOutcome::out_of_memory;
   FrameRef ours = frame.take();
-  const FaultOutcome outcome = map_page(page, ours.frame(), rights);
-  if (outcome == FaultOutcome::resolved) ours.let_go();
+  const FaultOutcome outcome = enter(missing, ours.frame());
+  if (outcome == FaultOutcome::resolved) note_resident(resident_counter(ours.let_go()));
   return outcome;
 }
 
-FaultOutcome UserSpace::map_page(UserAddr page, Frame frame, const Attributes& rights) {
-  if (rights.execute) sync_frame(frame);
-  if (!mapper().map_pages(virt(page), {&frame, 1}, rights).has_value())
-    return FaultOutcome::out_of_memory;
-  count_resident(frame, true);
+FaultOutcome UserSpace::enter(const Missing& missing, Frame frame) {
+  if (missing.vma.traits.protection.execute) [[unlikely]]
+    make_executable(frame);
+  arch::Entry* slot = missing.slot;
+  if (slot == nullptr) [[unlikely]] {
+    const Result<arch::Entry*> reached = mapper().reach_page(virt(missing.page));
+    if (!reached.has_value()) return FaultOutcome::out_of_memory;
+    slot = reached.value();
+  }
+  missing.vma.has_tables = true;
+  store_entry(*slot, missing.entry().advanced(frame.number()));
+  if (!seeded(Bug::map_without_publishing)) SpaceTlb(asid_).publish();
   return FaultOutcome::resolved;
 }
 
 /// A write to a page that is mapped read-only: whoever shares its frame must not see it.
-FaultOutcome UserSpace::resolve_write(const Vma& vma, UserAddr page, Frame mapped) {
-  const Attributes rights = page_rights(vma.traits.protection);
+FaultOutcome UserSpace::resolve_write(const Vma& vma, UserAddr page, arch::Entry& slot) {
+  const arch::Entry rights = page_entry(vma.traits.protection);
+  const Frame mapped = load_entry(slot).output();
+  const LeafUnit<arch::Entry> unit{&slot, 1, Level::L3, virt(page), kPageSize};
+  SpaceTlb tlb(asid_);
   if (vma.traits.shared || is_sole_owner(mapped)) {
-    mapper().replace_page(virt(page), mapped, rights).value();  // no block to split: it works
+    Mapper::Gather owed = gather();
+    if constexpr (kSelfChecks)
+      CHECK(change_between(Level::L3, load_entry(slot), rights.advanced(mapped.number())) ==
+            Change::in_place);
+    store_entry(slot, rights.advanced(mapped.number()));
+    owed.invalidate(virt(page), kPageSize, kPageSize);
     return FaultOutcome::resolved;
   }
   Result<FrameRef> fresh =
       is_zero_frame(mapped) ? new_zeroed_frame(FrameOwner::user) : copy_of(mapped);
   if (!fresh.has_value()) return FaultOutcome::out_of_memory;
   const Frame copy = fresh.take().let_go();
-  mapper().replace_page(virt(page), copy, rights).value();
-  count_resident(copy, true);
+  break_unit(unit, tlb);
+  store_entry(slot, rights.advanced(copy.number()));
+  tlb.publish();
+  note_resident(stats_.anonymous);
   release_frames({mapped, 1});  // no TLB leads there any more
   return FaultOutcome::resolved;
-}
-
-/// Is this anonymous memory that nobody else has?
-bool UserSpace::is_sole_owner(Frame frame) {
-  const FrameInfo& info = frame_info(frame);
-  return info.owner() == FrameOwner::user && info.references() == 1;
 }
 
 }  // namespace meridian

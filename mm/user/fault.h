@@ -6,7 +6,8 @@
 
 namespace meridian {
 
-/// What was written to `frame` will be executed.
-void sync_frame(Frame frame);
+/// What was written to `frame` will be executed: the instruction caches learn of it. (Those who write
+/// while it is mapped executable do that themselves, as on Linux.)
+void make_executable(Frame frame);
 
 }  // namespace meridian

@@ -76,7 +76,7 @@ Result<FrameRef> MemoryObject::page(u64 index) {
 Result<FrameRef> MemoryObject::obtain(u64 index, Where where) {
   if (FrameRef found = find(index)) return found;
   FrameRef fresh = TRY(new_zeroed_frame(FrameOwner::page_cache));
-  frame_info(fresh.frame()).set_word(static_cast<u64>(kind_));
+  ObjectPage(fresh.frame()).begin(kind_);
   return pages_.with([&](PageTree& pages) -> Result<FrameRef> {
     const Frame found = pages.find(index);
     if (found != Frame()) return FrameRef::share(found);
@@ -162,7 +162,9 @@ Result<u64> MemoryObject::read(u64 offset, ByteSink& to) {
 Result<u64> MemoryObject::write_piece(const PagePiece& piece, ByteSource& from) {
   const FrameRef page = TRY(obtain(piece.page, Where::anywhere));
   const Kmap window = TRY(Kmap::of(page.frame()));
-  return from.take({window.pointer<std::byte>() + piece.start, piece.size});
+  const u64 taken = from.take({window.pointer<std::byte>() + piece.start, piece.size});
+  ObjectPage(page.frame()).note_write();
+  return taken;
 }
 
 Result<u64> MemoryObject::write(u64 offset, ByteSource& from) {

@@ -152,4 +152,35 @@ class MemoryObject : public RefCounted {
   Locked<Mappings> mappings_;
 };
 
+/// What the frame table says of an object's page: of which kind the object is, whether the instruction
+/// caches know what was written there last, and how often the kernel wrote there.
+class ObjectPage {
+ public:
+  explicit ObjectPage(Frame frame) : info_(frame_info(frame)) {}
+
+  /// A new page.
+  void begin(MemoryObject::Kind kind) { info_.set_word(Kind::encode(kind)); }
+  MemoryObject::Kind kind() const { return Kind::decode(info_.word()); }
+  /// After the kernel has written to it.
+  void note_write() {
+    info_.shared_word().fetch_add(kOneWrite);
+    info_.shared_word().fetch_and(~IsCode::kSet);
+  }
+  /// Calls `sync()` unless the caches know already. (If somebody writes meanwhile, they do not.)
+  template <typename Sync>
+  void make_code(Sync&& sync) {
+    u64 before = info_.shared_word().load();
+    if (IsCode::is_set(before)) return;
+    sync();
+    info_.shared_word().compare_exchange_strong(before, before | IsCode::kSet);
+  }
+
+ private:
+  using Kind = Field<0, 0, MemoryObject::Kind>;
+  using IsCode = Bit<1>;
+  static constexpr u64 kOneWrite = 4;
+
+  FrameInfo& info_;
+};
+
 }  // namespace meridian

@@ -17,6 +17,11 @@ inline void drop_user_frame(Frame frame) {
   if (frame_info(frame).drop_reference() == 0) free_frame(frame);
 }
 
+/// Is it anonymous memory that nobody else has?
+inline bool is_sole_owner(Frame frame) {
+  return frame_info(frame).is_sole(FrameOwner::user);
+}
+
 /// One reference to a frame, or none.
 class [[nodiscard]] FrameRef {
  public:

@@ -28,6 +28,15 @@ void UserSpace::destroy(UserSpace* space) {
   kfree(space);
 }
 
+namespace {
+
+const Vma* next_with_tables(const Vma* vma) {
+  while (vma != nullptr && !vma->has_tables) vma = VmaTree::next(*vma);
+  return vma;
+}
+
+}  // namespace
+
 /// One invalidation for all of it, then the frames: until then a TLB may still lead to them.
 UserSpace::~UserSpace() {
   CHECK(arch::user_root().table != root_);
@@ -35,12 +44,16 @@ UserSpace::~UserSpace() {
   tlb.publish();
   if (!seeded(Bug::asid_reused_without_tlbi)) tlb.invalidate_all();
   tlb.finish();
-  Mapper all = mapper();
-  for (const Vma* vma = vmas_.first(); vma != nullptr; vma = VmaTree::next(*vma))
-    all.for_each_page(virt(vma->range()), [&](arch::Entry& entry, VirtAddr) {
-      release_frames({entry.output(), 1});
+  for (const Vma* vma = next_with_tables(vmas_.first()); vma != nullptr;) {
+    const Vma* const next = next_with_tables(VmaTree::next(*vma));
+    const UserAddr end = next != nullptr ? next->start() : vmas_.bounds().end();
+    const UserRange hole = UserRange::between(vmas_.bounds().start(), end);
+    mapper().release_in_hole(virt(vma->range()), virt(hole), [](Frame frame) {
+      if (!is_zero_frame(frame)) drop_user_frame(frame);
     });
-  all.release_tables();
+    vma = next;
+  }
+  if constexpr (kSelfChecks) CHECK(mapper().is_empty());
   tables_.free_table(root_);
 }
 
@@ -60,21 +73,30 @@ void UserSpace::release_frames(FrameRange frames) {
   }
 }
 
-void UserSpace::count_resident(Frame frame, bool there) {
-  if (is_zero_frame(frame)) return;
-  const FrameInfo& info = frame_info(frame);
-  u64& count = info.owner() == FrameOwner::user                            ? stats_.anonymous
-               : info.word() == static_cast<u64>(MemoryObject::Kind::file) ? stats_.file
-                                                                           : stats_.shared;
-  count += there ? 1 : ~u64{0};
-  if (there && stats_.resident() > stats_.peak_resident) stats_.peak_resident = stats_.resident();
+u64& UserSpace::resident_counter(Frame frame) {
+  if (frame_info(frame).owner() == FrameOwner::user) return stats_.anonymous;
+  return ObjectPage(frame).kind() == MemoryObject::Kind::file ? stats_.file : stats_.shared;
 }
 
-void UserSpace::account(const Vma& vma, bool there) {
-  const u64 pages = there ? vma.pages() : 0 - vma.pages();
+void UserSpace::note_resident(u64& counter) {
+  ++counter;
+  if (stats_.resident() > stats_.peak_resident) stats_.peak_resident = stats_.resident();
+}
+
+void UserSpace::count_resident(Frame frame, bool there) {
+  if (is_zero_frame(frame)) return;
+  u64& counter = resident_counter(frame);
+  if (there)
+    note_resident(counter);
+  else
+    --counter;
+}
+
+void UserSpace::account(const VmaTraits& traits, u64 pages, bool there) {
+  if (!there) pages = 0 - pages;
   stats_.mapped += pages;
-  if (vma.is_data()) stats_.data += pages;
-  if (vma.traits.locked) stats_.locked += pages;
+  if (traits.is_data()) stats_.data += pages;
+  if (traits.locked) stats_.locked += pages;
   if (stats_.mapped > stats_.peak_mapped) stats_.peak_mapped = stats_.mapped;
 }
 
@@ -95,23 +117,51 @@ Result<void> UserSpace::unmap(UserAddr start, u64 size) {
 
 /// Unmaps `range`. Errors as VmaTree::isolate().
 Result<void> UserSpace::remove(UserRange range) {
-  if (vmas_.is_free(range)) return {};
-  TRY(vmas_.isolate(range));
-  remove_isolated(range);
+  Vma* const first = vmas_.first_ending_after(range.start());
+  if (first == nullptr || first->start() >= range.end()) return {};
+  return remove_from(*first, range);
+}
+
+/// The same for a range that begins in `first`, or before it and behind the one below.
+Result<void> UserSpace::remove_from(Vma& first, UserRange range) {
+  const bool whole = first.start() >= range.start() && first.end() >= range.end();
+  const bool inside = first.start() <= range.start() && first.end() >= range.end();
+  bool has_tables = first.has_tables;
+  if (inside && (first.start() == range.start()) != (first.end() == range.end())) {
+    account(first.traits, range.size() >> kPageShift, false);
+    vmas_.trim(first, range);
+  } else {
+    if (!whole || first.end() != range.end()) TRY(vmas_.isolate(range));
+    vmas_.for_each(range, [&](Vma& vma) {
+      has_tables |= vma.has_tables;
+      account(vma, false);
+      vmas_.remove(vma);
+    });
+  }
+  if (!has_tables) return {};
+  Mapper::Gather owed = gather();
+  clear_hole(range, owed);
   return {};
 }
 
-void UserSpace::remove_isolated(UserRange range) {
-  vmas_.for_each(range, [&](Vma& vma) {
-    account(vma, false);
-    vmas_.remove(vma);
-  });
-  Mapper::Gather owed = gather();
-  clear_pages(range, owed);
+/// Unmaps what was mapped in `range`, where no VMA is any more, with the tables that nobody else needs.
+void UserSpace::clear_hole(UserRange range, Mapper::Gather& owed) {
+  mapper().unmap_in_hole(virt(range), virt(vmas_.hole_around(range)), owed);
+  vmas_.leave_tables_to_neighbours(range);
 }
 
+/// The VMAs stay, and so do the tables.
 void UserSpace::clear_pages(UserRange range, Mapper::Gather& owed) {
-  mapper().unmap(virt(range), owed);
+  mapper().unmap_in_hole(virt(range), virt(range), owed);
+}
+
+void UserSpace::reap() {
+  Guard guard(lock_);
+  is_reaped_ = true;
+  Mapper::Gather owed = gather();
+  vmas_.for_each(vmas_.bounds(), [&](const Vma& vma) {
+    if (vma.has_tables) clear_pages(vma.range(), owed);
+  });
 }
 
 void UserSpace::unmap_object(MemoryObject& object, u64 first_page) {
@@ -121,7 +171,7 @@ void UserSpace::unmap_object(MemoryObject& object, u64 first_page) {
     if (vma.object.get() != &object) return;
     object.note_followed(vma.mapping);
     const u64 kept = first_page > vma.first_page ? first_page - vma.first_page : 0;
-    if (kept >= vma.pages()) return;
+    if (kept >= vma.pages() || !vma.has_tables) return;
     clear_pages(UserRange::between(vma.start() + (kept << kPageShift), vma.end()), owed);
   });
 }
@@ -135,6 +185,7 @@ Result<Ref<UserSpace>> UserSpace::duplicate() {
   Mapper::Gather owed = gather();  // one invalidation for all that was write-protected
   for (Vma* vma = vmas_.first(); vma != nullptr; vma = VmaTree::next(*vma))
     if (!vma->traits.dont_fork) TRY(copy_vma(*vma, *child, owed));
+  child->stats_.peak_resident = child->stats_.resident();
   return child;
 }
 
@@ -145,22 +196,43 @@ Result<void> UserSpace::copy_vma(Vma& vma, UserSpace& child, Mapper::Gather& owe
   Vma& copy = *TRY(child.vmas_.make(vma.range(), traits, vma.object, vma.first_page));
   child.account(copy, true);
   child.vmas_.insert(copy);
-  if (traits.shared || traits.wipe_on_fork) return {};
+  if (traits.shared || traits.wipe_on_fork || !vma.has_tables) return {};
+  child.vmas_.find(vma.start())->has_tables = true;
+  return copy_mapped(vma, child, owed);
+}
 
-  AttributeChange<arch::Entry> change(Level::L3, shared_page_rights(traits.protection));
-  Mapper to = child.mapper();
-  return mapper().copy_pages(virt(vma.range()), to, virt(vma.start()),
-                             [&](arch::Entry& slot, VirtAddr va) {
-                               const arch::Entry found = load_entry(slot);
-                               if (change.decide(found) != Change::none) {
-                                 change.write_in_place(slot, found);
-                                 owed.invalidate(va, kPageSize, kPageSize);
-                               }
-                               const Frame frame = found.output();
-                               if (!is_zero_frame(frame)) frame_info(frame).add_reference();
-                               child.count_resident(frame, true);
-                               return change.changed(found);
-                             });
+/// Each page is written to the child's tables beside where it stands here: the two are alike.
+Result<void> UserSpace::copy_mapped(const Vma& vma, UserSpace& child, Mapper::Gather& owed) {
+  const arch::Entry shared = shared_page_entry(vma.traits.protection);
+  VirtAddr first = virt(vma.end()), last;  // of those that change here
+  arch::Entry* table = nullptr;            // the last one met here,
+  arch::Entry* copy = nullptr;             // and the child's
+  Result<void> result;
+  mapper().for_each_page(virt(vma.range()), [&](arch::Entry& slot, VirtAddr va) {
+    const usize index = (reinterpret_cast<u64>(&slot) & (kPageSize - 1)) / sizeof(slot);
+    if (&slot - index != table) [[unlikely]] {
+      if (!result.has_value()) return;
+      const Result<arch::Entry*> reached = child.mapper().reach_page(va);
+      if (!reached.has_value()) return void(result = reached.error());
+      table = &slot - index;
+      copy = reached.value() - index;
+    }
+    const arch::Entry found = load_entry(slot);
+    const Frame frame = found.output();
+    const arch::Entry wanted = shared.advanced(frame.number());
+    if (wanted != found) {
+      store_entry(slot, wanted);
+      if (va < first) first = va;
+      last = va;
+    }
+    if (!is_zero_frame(frame)) {
+      frame_info(frame).add_reference();
+      ++child.resident_counter(frame);
+    }
+    store_entry(copy[index], wanted);
+  });
+  if (first <= last) owed.invalidate(first, last - first + kPageSize, kPageSize);
+  return result;
 }
 
 Result<void> UserSpace::write(UserAddr to, std::span<const std::byte> bytes) {
@@ -188,8 +260,10 @@ Result<void> UserSpace::access(UserAddr start, u64 size, UserAccess how, OnPart&
     const u64 inside = va.value() & (kPageSize - 1);
     const u64 part = size - done < kPageSize - inside ? size - done : kPageSize - inside;
     Guard guard(lock_);
-    if (va.value() < start.value() || resolve_locked(va, how) != FaultOutcome::resolved)
-      return Error{Errc::fault, va.value()};
+    if (va.value() < start.value()) return Error{Errc::fault, va.value()};
+    const FaultOutcome outcome = resolve_locked(va, how);
+    if (outcome == FaultOutcome::out_of_memory) return Error{Errc::out_of_frames, va.value()};
+    if (outcome != FaultOutcome::resolved) return Error{Errc::fault, va.value()};
     const Frame frame = Frame::containing(TRY(mapper().physical(virt(va))));
     on_part(KmapLocal(frame).pointer<std::byte>() + inside, done, part);
     done += part;

@@ -206,13 +206,16 @@ class UserSpace : public RefCounted {
 
   /// An access to `va` faulted: makes it possible if the program has the right to it.
   FaultOutcome resolve(UserAddr va, UserAccess access);
-  /// Writes to pages that the program may write, whether or not this space is active.
-  /// Errc::fault with the first address that could not be written.
+  /// Writes to pages that the program may write, whether or not this space is active. Errc::fault
+  /// with the first address that could not be written, out_of_frames.
   Result<void> write(UserAddr to, std::span<const std::byte> bytes);
   Result<void> read(UserAddr from, std::span<std::byte> bytes);
   /// Writes zeros, as write().
   Result<void> clear(UserRange range);
 
+  /// Its processes are being killed, and its memory is wanted: all its pages go at once, and there are no
+  /// more to be had here. (What it still reads or writes on its way fails.)
+  void reap();
   /// For MemoryObject: no page of `object` from `first_page` on, nor a copy of one, stays mapped.
   void unmap_object(MemoryObject& object, u64 first_page);
 
@@ -253,7 +256,10 @@ class UserSpace : public RefCounted {
 
  private:
   UserSpace(Frame root, const CountedTables& tables)
-      : tables_(tables), root_(root), vmas_(UserAddr(current_layout().user_end()), this) {}
+      : tables_(tables),
+        root_(root),
+        mapper_(root, arch::user_geometry(), tables_, SpaceTlb(asid_)),
+        vmas_(UserAddr(current_layout().user_end()), this) {}
   ~UserSpace();
 
   // What these ask for is done page by page, each with the lock taken anew.
@@ -262,20 +268,25 @@ class UserSpace : public RefCounted {
   Result<void> advise_populate(UserRange range, UserAccess access);
 
   // Everything below is called with the lock held.
-  Mapper mapper() { return Mapper(root_, arch::user_geometry(), tables_, SpaceTlb(asid_)); }
+  Mapper& mapper() { return mapper_; }
   Mapper::Gather gather() { return Mapper::Gather(tables_, SpaceTlb(asid_), release()); }
   LeafRelease release();
   void release_frames(FrameRange frames);
 
   // user_space.cc
   Result<void> check_range(UserAddr start, u64 size) const;
-  void account(const Vma& vma, bool there);
+  void account(const VmaTraits& traits, u64 pages, bool there);
+  void account(const Vma& vma, bool there) { account(vma.traits, vma.pages(), there); }
   void count_resident(Frame frame, bool there);
   static void count_page(Frame frame, PageCounts& counts);
+  u64& resident_counter(Frame frame);
+  void note_resident(u64& counter);
   void clear_pages(UserRange range, Mapper::Gather& owed);
   Result<void> remove(UserRange range);
-  void remove_isolated(UserRange range);
+  Result<void> remove_from(Vma& first, UserRange range);
+  void clear_hole(UserRange range, Mapper::Gather& owed);
   Result<void> copy_vma(Vma& vma, UserSpace& child, Mapper::Gather& owed);
+  Result<void> copy_mapped(const Vma& vma, UserSpace& child, Mapper::Gather& owed);
   template <typename OnPart>
   Result<void> access(UserAddr start, u64 size, UserAccess how, OnPart&& on_part);
   Result<void> check_room(u64 pages, u64 data_pages) const;
@@ -290,6 +301,7 @@ class UserSpace : public RefCounted {
   Result<void> may_lock() const;
   Result<void> protect_pages(UserRange range, const Protection& protection);
   Result<void> protect_vma(Vma& vma, const Protection& protection, Mapper::Gather& owed);
+  void protect_mapped(const Vma& vma, bool becomes_code, Mapper::Gather& owed);
   Result<void> set_break(UserAddr end);
 
   // user_space_remap.cc
@@ -300,7 +312,7 @@ class UserSpace : public RefCounted {
   Result<void> grow_in_place(Vma& vma, u64 more);
   Result<UserAddr> move_to(Vma& vma, const Move& move, u64 old_size, u64 new_size);
   Result<void> prepare_move(UserRange from, UserRange to);
-  void forget_pages(UserRange range);
+  void forget_pages(UserRange range, bool keep);
   void leave_behind(UserRange from, bool keep);
 
   // user_space_advise.cc
@@ -318,11 +330,12 @@ class UserSpace : public RefCounted {
   Vma* vma_for_fault(UserAddr page);
   bool grow_stack(Vma& stack, UserAddr page);
   bool is_clear_below(UserAddr page) const;
-  FaultOutcome resolve_missing(const Vma& vma, UserAddr page, UserAccess access);
-  FaultOutcome resolve_write(const Vma& vma, UserAddr page, Frame mapped);
-  FaultOutcome map_fresh(UserAddr page, Result<FrameRef> frame, const Attributes& rights);
-  FaultOutcome map_page(UserAddr page, Frame frame, const Attributes& rights);
-  static bool is_sole_owner(Frame frame);
+  struct Missing;
+  FaultOutcome resolve_missing(const Missing& missing);
+  FaultOutcome resolve_write(const Vma& vma, UserAddr page, arch::Entry& slot);
+  FaultOutcome map_fresh(const Missing& missing, Result<FrameRef> frame);
+  FaultOutcome map_object_page(const Missing& missing);
+  FaultOutcome enter(const Missing& missing, Frame frame);
 
   // Long work is done with it, and who waits for it sleeps. No access to a program's memory is made
   // with it held, since that may fault.
@@ -331,10 +344,12 @@ class UserSpace : public RefCounted {
   CountedTables tables_;
   Frame root_;
   AsidContext asid_;
+  Mapper mapper_;
   VmaTree vmas_;
   AtomicLimits limits_;
   SpaceStats stats_;
   UserAddr break_start_, break_;
+  bool is_reaped_ = false;
   std::optional<Lock> lock_future_;
 };
 

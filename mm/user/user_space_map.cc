@@ -26,12 +26,15 @@ Result<void> check_overcommit(u64 pages) {
 
 Result<UserAddr> UserSpace::map(const Request& request) {
   UserRange range;
+  bool is_locked;
   {
     Guard guard(lock_);
     range = TRY(map_here(request));
+    is_locked = stats_.locked != 0;
   }
   // As on Linux the mapping stands even if its pages cannot all be had.
-  populate(range, request.populate ? Populate::all : Populate::locked);
+  if (request.populate || is_locked)
+    populate(range, request.populate ? Populate::all : Populate::locked);
   return range.start();
 }
 
@@ -51,7 +54,7 @@ Result<UserRange> UserSpace::map_here(const Request& request) {
     object = TRY(MemoryObject::create(MemoryObject::Kind::shared, range.size()));
   Vma* const vma = TRY(vmas_.make(range, traits, std::move(object), request.offset >> kPageShift));
   Result<void> ready = check_replacing(range, *vma, request.no_reserve);
-  if (ready.has_value()) ready = remove(range);
+  if (ready.has_value() && request.place == Place::fixed) ready = remove(range);
   if (!ready.has_value()) {
     VmaTree::destroy(vma);
     return ready.error();
@@ -87,10 +90,11 @@ Result<UserRange> UserSpace::place(const Request& request) const {
   if (request.size > end - UserAddr(0)) return Error{Errc::over_limit, request.size};
   const u64 size = align_up(request.size, kPageSize);
   if (request.place == Place::hint) {
+    if (request.address == UserAddr(0)) return UserRange(TRY(find_room(size)), size);
     UserAddr hint = request.address.align_down(kPageSize);
-    if (request.address != UserAddr(0) && hint < lowest) hint = lowest;
+    if (hint < lowest) hint = lowest;
     const bool fits = hint < end && size <= end - hint;
-    if (hint != UserAddr(0) && fits && is_room({hint, size})) return UserRange(hint, size);
+    if (fits && is_room({hint, size})) return UserRange(hint, size);
     return UserRange(TRY(find_room(size)), size);
   }
   if (request.address > end - size) return Error{Errc::over_limit, size};
@@ -169,12 +173,25 @@ Result<void> UserSpace::protect_vma(Vma& vma, const Protection& protection, Mapp
   account(vma, false);
   vma.traits.protection = protection;
   account(vma, true);
-  const Mapper::PageRights rights{page_rights(protection), shared_page_rights(protection)};
-  mapper().protect_pages(virt(vma.range()), rights, owed, [&](Frame frame) {
-    if (becomes_code) sync_frame(frame);
-    return vma.traits.shared || is_sole_owner(frame);
-  });
+  if (vma.has_tables) protect_mapped(vma, becomes_code, owed);
   return {};
+}
+
+/// Gives the pages that are there the rights of `vma`: one whose frame others have, too, can only be
+/// written when it has been copied.
+void UserSpace::protect_mapped(const Vma& vma, bool becomes_code, Mapper::Gather& owed) {
+  const arch::Entry full = page_entry(vma.traits.protection);
+  const arch::Entry shared = shared_page_entry(vma.traits.protection);
+  const VirtRange range = virt(vma.range());
+  if (becomes_code) {
+    mapper().for_each_page(range, [](arch::Entry& slot, VirtAddr) {
+      make_executable(load_entry(slot).output());
+    });
+  }
+  if (vma.traits.shared || full == shared)
+    return mapper().protect_pages(range, owed, [&](Frame) { return full; });
+  mapper().protect_pages(range, owed,
+                         [&](Frame frame) { return is_sole_owner(frame) ? full : shared; });
 }
 
 void UserSpace::set_break_start(UserAddr start) {
@@ -190,7 +207,8 @@ UserAddr UserSpace::move_break(UserAddr end) {
     if (end < break_start_ || end > vmas_.bounds().end() || !set_break(end).has_value())
       return before;
     break_ = end;
-    if (end > before) more = UserRange::between(before.align_down(kPageSize), end);
+    if (end <= before || stats_.locked == 0) return end;
+    more = UserRange::between(before.align_down(kPageSize), end);
   }
   populate(more, Populate::locked);
   return end;
@@ -214,9 +232,8 @@ Result<void> UserSpace::set_break(UserAddr end) {
   VmaTraits traits;
   traits.protection = {.read = true, .write = true};
   set_lock(traits, lock_future_);
-  Vma* const vma = TRY(vmas_.make(more, traits, {}, 0));
-  account(*vma, true);
-  vmas_.insert(*vma);
+  if (!vmas_.extend(more, traits, {}, 0)) vmas_.insert(*TRY(vmas_.make(more, traits, {}, 0)));
+  account(traits, pages, true);
   return {};
 }
 

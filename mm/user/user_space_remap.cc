@@ -95,12 +95,11 @@ Result<UserAddr> UserSpace::move_to(Vma& vma, const Move& move, u64 old_size, u6
     vmas_.join(from);
     return ready.error();
   }
-  if (!from.is_empty()) {
-    forget_pages(from);
-    leave_behind(from, move.keep_old);
-  }
+  moved->has_tables = true;
   account(*moved, true);
+  if (!from.is_empty()) leave_behind(from, move.keep_old);
   vmas_.insert(*moved);
+  if (!from.is_empty()) forget_pages(from, move.keep_old);
   vmas_.join(from);
   return to.start();
 }
@@ -111,19 +110,22 @@ Result<void> UserSpace::prepare_move(UserRange from, UserRange to) {
   TRY(remove(to));
   if (from.is_empty()) return {};
   const u64 size = from.size() < to.size() ? from.size() : to.size();
-  Mapper pages = mapper();
   const Result<void> copied =
-      mapper().copy_pages({VirtAddr(from.start().value()), size}, pages, virt(to.start()),
+      mapper().copy_pages({VirtAddr(from.start().value()), size}, mapper(), virt(to.start()),
                           [](arch::Entry& slot, VirtAddr) { return load_entry(slot); });
-  if (!copied.has_value()) forget_pages({to.start(), size});
+  if (!copied.has_value()) forget_pages({to.start(), size}, false);
   SpaceTlb(asid_).publish();
   return copied;
 }
 
-/// Unmaps pages of which the frames are mapped elsewhere in this space.
-void UserSpace::forget_pages(UserRange range) {
+/// Unmaps pages of which the frames are mapped elsewhere in this space. If no VMA is kept there, the
+/// tables go, too.
+void UserSpace::forget_pages(UserRange range, bool keep) {
   Mapper::Gather owed(tables_, SpaceTlb(asid_));
-  mapper().unmap(virt(range), owed);
+  if (keep)
+    clear_pages(range, owed);
+  else
+    clear_hole(range, owed);
 }
 
 /// What becomes of the VMA of `from` when its pages have moved.

@@ -3,6 +3,11 @@
 /// holds. It says what may be there; the tables say what is.
 #pragma once
 
+#include <arch/paging.h>
+
+#include <array>
+
+#include "kernel/lib/seeded_bugs.h"
 #include "mm/kernel/area_tree.h"
 #include "mm/paging/attributes.h"
 #include "mm/user/memory_object.h"
@@ -51,6 +56,38 @@ constexpr Attributes shared_page_rights(const Protection& protection) {
   return rights;
 }
 
+/// The entries are worked out in advance: every fault needs one.
+constexpr usize index_of(const Protection& protection) {
+  return usize{protection.read} | usize{protection.write} << 1 | usize{protection.execute} << 2;
+}
+template <Attributes (*kRights)(const Protection&)>
+constexpr std::array<arch::Entry, 8> entries_by_protection() {
+  std::array<arch::Entry, 8> entries;
+  for (const bool read : {false, true})
+    for (const bool write : {false, true})
+      for (const bool execute : {false, true}) {
+        const Protection protection{read, write, execute};
+        entries[index_of(protection)] =
+            arch::Entry::leaf(Level::L3, Frame(), kRights(protection));
+      }
+  return entries;
+}
+inline constexpr auto kPageEntries = entries_by_protection<page_rights>();
+inline constexpr auto kSharedPageEntries = entries_by_protection<shared_page_rights>();
+
+/// A page's entry under `protection`, but for its frame: with all rights, or of a page that must be
+/// copied before it is written.
+inline arch::Entry page_entry(const Protection& protection) {
+  if (seeded(Bug::user_page_global))
+    return arch::Entry::leaf(Level::L3, Frame(), page_rights(protection));
+  return kPageEntries[index_of(protection)];
+}
+inline arch::Entry shared_page_entry(const Protection& protection) {
+  if (seeded(Bug::user_page_global))
+    return arch::Entry::leaf(Level::L3, Frame(), shared_page_rights(protection));
+  return kSharedPageEntries[index_of(protection)];
+}
+
 /// All that neighbours must have in common to be one VMA, but for the object.
 struct VmaTraits {
   Protection protection;
@@ -62,6 +99,9 @@ struct VmaTraits {
   bool dont_fork = false;             // a child has nothing here
   bool wipe_on_fork = false;          // a child has zeros here
   bool no_dump = false;               // left out of core dumps
+
+  /// Counted by RLIMIT_DATA: what a program can fill with data of its own.
+  constexpr bool is_data() const { return !shared && protection.write && !grows_down; }
 
   friend constexpr bool operator==(const VmaTraits&, const VmaTraits&) = default;
 };
@@ -86,12 +126,14 @@ class Vma : public AreaNode {
   u64 page_at(UserAddr va) const { return first_page + ((va - start()) >> kPageShift); }
   /// Pages are copied before they are written.
   bool is_private() const { return !traits.shared; }
-  /// Counted by RLIMIT_DATA: what a program can fill with data of its own.
-  bool is_data() const { return is_private() && traits.protection.write && !traits.grows_down; }
+  bool is_data() const { return traits.is_data(); }
 
   VmaTraits traits;
   Ref<MemoryObject> object;  // null: anonymous and private
   u64 first_page;            // of the object, at start(); 0 without one
+  /// Pages may be mapped here, or tables be linked that a neighbour left. (Each table below the root
+  /// covers some of a VMA with this mark, so that nothing else needs to be looked through.)
+  bool has_tables = false;
   ObjectMapping mapping;
 
  private:

@@ -8,10 +8,21 @@
 namespace meridian {
 namespace {
 
+/// What a VMA is, apart from where it lies and whose it is.
+struct Likeness {
+  const VmaTraits& traits;
+  const MemoryObject* object;
+  u64 first_page, pages;
+
+  static Likeness of(const Vma& vma) {
+    return {vma.traits, vma.object.get(), vma.first_page, vma.pages()};
+  }
+};
+
 /// May `lower` and `upper`, which follow one another, be one VMA?
-bool are_alike(const Vma& lower, const Vma& upper) {
-  if (lower.traits != upper.traits || !(lower.object == upper.object)) return false;
-  return !lower.object || lower.first_page + lower.pages() == upper.first_page;
+bool are_alike(const Likeness& lower, const Likeness& upper) {
+  if (lower.object != upper.object || lower.traits != upper.traits) return false;
+  return lower.object == nullptr || lower.first_page + lower.pages == upper.first_page;
 }
 
 }  // namespace
@@ -28,12 +39,37 @@ void VmaTree::destroy(Vma* vma) {
 }
 
 Vma& VmaTree::insert(Vma& vma) {
-  const UserRange range = vma.range();
+  const UserAddr start = vma.start();
+  if (extend(vma.range(), vma.traits, vma.object, vma.first_page)) {
+    Vma& whole = *find(start);
+    whole.has_tables |= vma.has_tables;
+    destroy(&vma);
+    return whole;
+  }
   tree_.insert(vma);
-  join_at(range.end());
-  join_at(range.start());
-  return *find(range.start());
+  return vma;
 }
+
+bool VmaTree::extend(UserRange range, const VmaTraits& traits, const Ref<MemoryObject>& object,
+                     u64 first_page) {
+  const Likeness wanted{traits, object.get(), first_page, range.size() >> kPageShift};
+  const bool has_lower = range.start() > bounds().start();
+  Vma* const near = first_ending_after(has_lower ? range.start() - 1 : range.start());
+  if (near == nullptr) return false;
+  const bool below = near->start() < range.start();
+  Vma* const upper = below ? next(*near) : near;
+  if (below && near->end() == range.start() && are_alike(Likeness::of(*near), wanted)) {
+    resize(*near, UserRange::between(near->start(), range.end()));
+    join_to(near, upper);
+    return true;
+  }
+  if (upper == nullptr || upper->start() != range.end()) return false;
+  if (!are_alike(wanted, Likeness::of(*upper))) return false;
+  extend_down(*upper, range.start());
+  return true;
+}
+
+void VmaTree::resize(Vma& vma, UserRange to) { tree_.resize(vma, to); }
 
 void VmaTree::remove(Vma& vma) {
   tree_.remove(vma);
@@ -47,19 +83,20 @@ void VmaTree::clear() {
 /// The VMA of what `vma` has from `at` on.
 Result<Vma*> VmaTree::make_upper(const Vma& vma, UserAddr at) {
   const u64 first_page = vma.object ? vma.page_at(at) : 0;
-  return make(UserRange::between(at, vma.end()), vma.traits, vma.object, first_page);
+  Vma* const upper =
+      TRY(make(UserRange::between(at, vma.end()), vma.traits, vma.object, first_page));
+  upper->has_tables = vma.has_tables;
+  return upper;
 }
 
 void VmaTree::split(Vma& vma, UserAddr at, Vma& upper) {
-  tree_.remove(vma);
-  vma.place(vma.start_value(), at - vma.start());
-  tree_.insert(vma);
-  tree_.insert(upper);
+  resize(vma, UserRange::between(vma.start(), at));
+  tree_.insert_after(vma, upper);
 }
 
 Result<void> VmaTree::isolate(UserRange range) {
   Vma* const first = find(range.start());
-  Vma* const last = find(range.end());
+  Vma* const last = first != nullptr && first->end() > range.end() ? first : find(range.end());
   Vma* first_upper = nullptr;
   if (first != nullptr && first->start() != range.start())
     first_upper = TRY(make_upper(*first, range.start()));
@@ -78,36 +115,39 @@ Result<void> VmaTree::isolate(UserRange range) {
   return {};
 }
 
-/// Makes the VMAs that meet at `edge` one if they are alike; returns the lower one, or null if
-/// there is none or it did not take the upper one in.
-Vma* VmaTree::join_at(UserAddr edge) {
-  if (edge == bounds().start()) return nullptr;
-  Vma* const lower = find(edge - 1);
-  if (lower == nullptr || lower->end() != edge) return nullptr;
-  Vma* const upper = next(*lower);
-  if (upper == nullptr || upper->start() != edge || !are_alike(*lower, *upper)) return nullptr;
-  const u64 size = lower->size() + upper->size();
+/// Makes `lower` and `upper` (either may be null) one VMA if they meet and are alike.
+bool VmaTree::join_to(Vma* lower, Vma* upper) {
+  if (lower == nullptr || upper == nullptr || lower->end() != upper->start()) return false;
+  if (!are_alike(Likeness::of(*lower), Likeness::of(*upper))) return false;
+  const UserRange both = UserRange::between(lower->start(), upper->end());
+  lower->has_tables |= upper->has_tables;
   remove(*upper);
-  tree_.remove(*lower);
-  lower->place(lower->start_value(), size);
-  tree_.insert(*lower);
-  return lower;
+  resize(*lower, both);
+  return true;
 }
 
 void VmaTree::join(UserRange range) {
-  join_at(range.start());
-  for (Vma* vma = first_ending_after(range.start()); vma != nullptr && vma->end() <= range.end();) {
-    Vma* const joined = join_at(vma->end());
-    vma = joined != nullptr ? joined : next(*vma);
+  Vma* vma = first_ending_after(range.start());
+  if (vma == nullptr) return;
+  if (Vma* const below = vma->start() == range.start() ? previous(*vma) : nullptr)
+    if (join_to(below, vma)) vma = below;
+  while (vma != nullptr && vma->end() <= range.end()) {
+    Vma* const upper = next(*vma);
+    if (!join_to(vma, upper)) vma = upper;
   }
 }
 
 void VmaTree::extend_down(Vma& vma, UserAddr start) {
-  const u64 more = vma.start() - start;
-  tree_.remove(vma);
-  vma.place(start.value(), vma.size() + more);
-  if (vma.object) vma.first_page -= more >> kPageShift;
-  insert(vma);
+  if (vma.object) vma.first_page -= (vma.start() - start) >> kPageShift;
+  resize(vma, UserRange::between(start, vma.end()));
+  join_to(previous(vma), &vma);
+}
+
+void VmaTree::trim(Vma& vma, UserRange range) {
+  const bool front = vma.start() == range.start();
+  if (front && vma.object) vma.first_page += range.size() >> kPageShift;
+  resize(vma, front ? UserRange::between(range.end(), vma.end())
+                    : UserRange::between(vma.start(), range.start()));
 }
 
 bool VmaTree::is_covered(UserRange range) const {

@@ -29,7 +29,9 @@ class VmaTree {
   /// The lowest that ends above `va`, or null.
   Vma* first_ending_after(UserAddr va) const { return tree_.first_ending_after(va); }
   Vma* first() const { return tree_.first(); }
-  static Vma* next(const Vma& vma) { return AreaTree<Vma, UserAddr>::next(vma); }
+  Vma* last() const { return tree_.last(); }
+  static Vma* next(const Vma& vma) { return Tree::next(vma); }
+  static Vma* previous(const Vma& vma) { return Tree::previous(vma); }
   usize count() const { return tree_.count(); }
   /// Where VMAs may lie.
   UserRange bounds() const { return tree_.bounds(); }
@@ -37,6 +39,10 @@ class VmaTree {
   /// Puts `vma` where nothing is, and makes it one with neighbours that are alike. `vma` may be
   /// gone afterwards; returns what holds its addresses.
   Vma& insert(Vma& vma);
+  /// Makes `range`, where nothing is, part of a neighbour that is alike, so that it needs no VMA of its
+  /// own. False if there is no such neighbour.
+  bool extend(UserRange range, const VmaTraits& traits, const Ref<MemoryObject>& object,
+              u64 first_page);
   /// Takes it out and destroys it.
   void remove(Vma& vma);
   void clear();
@@ -48,6 +54,8 @@ class VmaTree {
   void join(UserRange range);
   /// Moves the start of a VMA down over what is free.
   void extend_down(Vma& vma, UserAddr start);
+  /// Takes `range`, which begins or ends where `vma` does and leaves some of it, off it.
+  void trim(Vma& vma, UserRange range);
 
   /// Calls `visit(Vma&)` for all that overlap `range`, lowest first; it may remove the one it is
   /// given.
@@ -64,6 +72,20 @@ class VmaTree {
     const Vma* const vma = first_ending_after(range.start());
     return vma == nullptr || vma->start() >= range.end();
   }
+  /// Tables that reach beyond `range`, which is free, are its neighbours' from now on.
+  void leave_tables_to_neighbours(UserRange range) {
+    Vma* const above = first_ending_after(range.start());
+    Vma* const below = above != nullptr ? previous(*above) : last();
+    if (above != nullptr) above->has_tables = true;
+    if (below != nullptr) below->has_tables = true;
+  }
+  /// All that is free around `range`, which is free.
+  UserRange hole_around(UserRange range) const {
+    Vma* const above = first_ending_after(range.start());
+    const Vma* const below = above != nullptr ? previous(*above) : last();
+    return UserRange::between(below != nullptr ? below->end() : bounds().start(),
+                              above != nullptr ? above->start() : bounds().end());
+  }
   /// Is every byte of `range` in some VMA?
   bool is_covered(UserRange range) const;
 
@@ -76,11 +98,14 @@ class VmaTree {
   }
 
  private:
+  using Tree = AreaTree<Vma, UserAddr>;
+
   void split(Vma& vma, UserAddr at, Vma& upper);
   Result<Vma*> make_upper(const Vma& vma, UserAddr at);
-  Vma* join_at(UserAddr edge);
+  bool join_to(Vma* lower, Vma* upper);
+  void resize(Vma& vma, UserRange to);
 
-  AreaTree<Vma, UserAddr> tree_;
+  Tree tree_;
   UserSpace* space_;
 };
 

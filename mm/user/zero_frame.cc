@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "mm/user/zero_frame.h"
 
-#include <atomic>
-
 #include "mm/user/user_frame.h"
 
 namespace meridian {
-namespace {
 
 constinit std::atomic<u64> the_zero_frame{0};
-
-}  // namespace
 
 Result<Frame> zero_frame() {
   u64 number = the_zero_frame.load(std::memory_order_acquire);
@@ -22,10 +17,6 @@ Result<Frame> zero_frame() {
                                               std::memory_order_acq_rel))
     return Frame::from_number(number);
   return fresh.let_go();
-}
-
-bool is_zero_frame(Frame frame) {
-  return frame.number() == the_zero_frame.load(std::memory_order_relaxed);
 }
 
 void close_zero_frame() {

@@ -105,6 +105,9 @@ class FakeRam {
     return allocator.start(map, early, table_.range(), &backing);
   }
 
+  /// The same for the machine's own.
+  Result<void> start_machine() { return frames_start(map, early, table_.range(), &backing); }
+
   MemoryMap map;
   EarlyFrames early;
   FakeBacking backing;
@@ -128,7 +131,7 @@ class FakeMachine : public FakeRam {
   template <typename... Args>
   explicit FakeMachine(Args&&... args) : FakeRam(std::forward<Args>(args)...) {
     renew();
-    EXPECT_TRUE(start(frame_allocator));
+    EXPECT_TRUE(start_machine());
   }
   ~FakeMachine() { renew(); }
 

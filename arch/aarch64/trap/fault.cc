@@ -51,12 +51,6 @@ FaultKind Fault::kind() const {
   UNREACHABLE();
 }
 
-FaultAccess Fault::access() const {
-  if (syndrome().is_instruction_abort() || syndrome().ec() == ExceptionClass::pc_alignment)
-    return FaultAccess::execute;
-  return syndrome().is_write() ? FaultAccess::write : FaultAccess::read;
-}
-
 int Fault::level() const {
   if (!syndrome().is_abort()) return -1;
   const FaultCode code = syndrome().fault_code();

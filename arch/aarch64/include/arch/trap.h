@@ -49,7 +49,17 @@ struct Fault {
   constexpr Esr syndrome() const { return Esr(esr); }
   bool from_user() const;
   FaultKind kind() const;
-  FaultAccess access() const;
+  FaultAccess access() const {
+    if (syndrome().is_instruction_abort() || syndrome().ec() == ExceptionClass::pc_alignment)
+      return FaultAccess::execute;
+    return syndrome().is_write() ? FaultAccess::write : FaultAccess::read;
+  }
+  /// An abort at a known address because the tables say so: kind() is translation, access_flag or
+  /// permission, of levels 0 to 3. For those who must know it fast.
+  bool is_about_tables() const {
+    const u64 group = Esr::DFSC::decode(esr) >> 2;
+    return syndrome().is_abort() && has_address() && group >= 1 && group <= 3;
+  }
   /// The address that was accessed; meaningful if has_address().
   VirtAddr address() const { return VirtAddr(far); }
   bool has_address() const { return syndrome().far_is_valid(); }
