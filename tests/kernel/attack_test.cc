@@ -9,6 +9,7 @@
 #include "mm/image.h"
 #include "mm/kernel/vmalloc.h"
 #include "mm/layout/layout.h"
+#include "mm/slab/slab.h"
 #include "tests/kernel/ktest.h"
 
 namespace meridian {
@@ -60,6 +61,7 @@ usize process_count() {
 
 u64 settled_free_frames() {
   vmalloc_flush();
+  drain_slab_caches();
   return free_frame_count();
 }
 
