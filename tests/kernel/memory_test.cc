@@ -10,6 +10,7 @@
 #include "mm/frames/failure_injection.h"
 #include "mm/frames/frames.h"
 #include "mm/kernel/vmalloc.h"
+#include "mm/slab/slab.h"
 #include "tests/kernel/ktest.h"
 
 namespace meridian {
@@ -18,6 +19,7 @@ namespace {
 /// Frames that are free when nothing waits to be freed any more.
 u64 settled_free_frames() {
   vmalloc_flush();
+  drain_slab_caches();
   return free_frame_count();
 }
 
