@@ -29,7 +29,7 @@ struct InitialStack {
 };
 
 /// Writes it into `stack`, which is mapped in `space`. What is written takes at most `most` bytes:
-/// Errc::too_large beyond. Errc::fault if memory runs out.
+/// Errc::too_large beyond. Errc::out_of_frames.
 Result<InitialStack> build_initial_stack(UserSpace& space, UserRange stack, u64 most,
                                          const StartInfo& info);
 

@@ -44,12 +44,13 @@ const SyscallEntry* find_call(u32 number) {
 }
 
 constinit std::array<std::atomic<u64>, kSyscallNumbers + 1> counts{};
-constinit std::atomic<SyscallObserver> observer_of_calls{nullptr};
+constinit std::atomic<SyscallObserver> observer_of_calls{nullptr}, observer_of_results{nullptr};
 
 }  // namespace
 
-void observe_syscalls(SyscallObserver observer) {
-  observer_of_calls.store(observer, std::memory_order_release);
+void observe_syscalls(SyscallObserver before, SyscallObserver after) {
+  observer_of_results.store(after, std::memory_order_release);
+  observer_of_calls.store(before, std::memory_order_release);
 }
 
 SyscallCount syscall_count(u32 number) {
@@ -78,6 +79,9 @@ void handle_syscall(arch::TrapFrame& frame) {
   arch::unmask_interrupts();  // a call may take long
   frame.x[0] = entry->function(call).raw();
   arch::mask_interrupts();
+  if (observer != nullptr) [[unlikely]]
+    if (const SyscallObserver after = observer_of_results.load(std::memory_order_acquire))
+      after(call);
   if (current_thread().is_interrupted()) [[unlikely]] {
     const InterruptedCall interrupted{.x0 = first_argument, .restart = entry->restart};
     const bool is_interrupted = frame.x[0] == SyscallResult(Errno::eintr).raw();

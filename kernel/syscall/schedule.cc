@@ -6,7 +6,7 @@
 
 #include "kernel/proc/process_table.h"
 #include "kernel/proc/scheduler.h"
-#include "mm/user/user_copy.h"
+#include "kernel/syscall/time_spec.h"
 
 namespace meridian {
 namespace {
@@ -93,12 +93,9 @@ SyscallResult sys_sched_priority_bound(const Syscall& call) {
 }
 
 SyscallResult sys_sched_rr_get_interval(const Syscall& call) {
-  struct TimeSpec {
-    i64 seconds, nanoseconds;
-  };
   if (call.integer(0) < 0) return Errno::einval;
   if (!find_process(call, call.integer(0))) return Errno::esrch;
-  return write_user(call.address(1), TimeSpec{0, kSliceMilliseconds * 1'000'000});
+  return write_user(call.address(1), spec_of(kSliceMilliseconds * 1'000'000));
 }
 
 namespace {

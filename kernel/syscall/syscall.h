@@ -33,10 +33,11 @@ struct SyscallEntry {
   Restart restart = Restart::with_handlers;  // if it ends with EINTR
 };
 
-/// Whoever wants to see each call as it comes in, before it is carried out; nullptr ends that. One
-/// observer at a time. (The tour looks at the translation registers from inside a call.)
+/// Whoever wants to see each call as it comes in, before it is carried out, and maybe when it has its
+/// result; nullptr ends that. One observer at a time. (The tour looks at the translation registers from
+/// inside a call.)
 using SyscallObserver = void (*)(const Syscall&);
-void observe_syscalls(SyscallObserver observer);
+void observe_syscalls(SyscallObserver before, SyscallObserver after = nullptr);
 
 /// Numbers from here on are counted as one.
 inline constexpr u32 kSyscallNumbers = 512;

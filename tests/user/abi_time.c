@@ -92,6 +92,59 @@ static void timers(void) {
   }
 }
 
+static void ring(int signal) { (void)signal; }
+
+/// One that a handler interrupts ends; one that only a stop interrupts goes on.
+static void interrupted_sleeps(void) {
+  const struct itimerval soon = {{0, 0}, {0, 20000}};
+  struct timespec t = {10, 0}, rest = {0, 0};
+  const struct sigaction action = {.sa_handler = ring, .sa_flags = SA_RESTART};
+  sigaction(SIGALRM, &action, NULL);
+  setitimer(ITIMER_REAL, &soon, NULL);
+  SHOW("nanosleep(interrupted)", SYS_nanosleep, &t, &rest);
+  HOLDS(nanoseconds(rest) > 0 && nanoseconds(rest) < 9990000000);
+  setitimer(ITIMER_REAL, &soon, NULL);
+  SHOW("clock_nanosleep(interrupted)", SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &t, NULL);
+  setitimer(ITIMER_REAL, &soon, NULL);
+  t.tv_sec = now(CLOCK_MONOTONIC) / 1000000000 + 10;
+  SHOW("clock_nanosleep(absolute, interrupted)", SYS_clock_nanosleep, CLOCK_MONOTONIC, 1, &t, NULL);
+  signal(SIGALRM, SIG_DFL);
+
+  const pid_t child = fork();
+  if (child == 0) {
+    const int64_t before = now(CLOCK_MONOTONIC);
+    t = (struct timespec){0, 200000000};
+    const long result = syscall(SYS_nanosleep, &t, NULL);
+    const int64_t slept = now(CLOCK_MONOTONIC) - before;
+    _exit(result != 0 ? 1 : slept < 200000000 ? 2 : 0);
+  }
+  usleep(20000);
+  kill(child, SIGSTOP);
+  usleep(20000);
+  kill(child, SIGCONT);
+  int status = 0;
+  waitpid(child, &status, 0);
+  printf("a sleep with a stop in it: %d\n", WEXITSTATUS(status));
+}
+
+/// An interval timer rings again and again.
+static volatile int rings;
+static void count_ring(int signal) {
+  (void)signal;
+  ++rings;
+}
+static void intervals(void) {
+  const struct itimerval often = {{0, 20000}, {0, 20000}}, never = {{0, 0}, {0, 0}};
+  signal(SIGPROF, count_ring);
+  setitimer(ITIMER_PROF, &often, NULL);
+  const int64_t end = now(CLOCK_PROCESS_CPUTIME_ID) + 200000000;
+  while (now(CLOCK_PROCESS_CPUTIME_ID) < end) {
+  }
+  setitimer(ITIMER_PROF, &never, NULL);
+  signal(SIGPROF, SIG_DFL);
+  HOLDS(rings >= 5 && rings <= 11);
+}
+
 static int status_of(pid_t child, struct rusage* usage) {
   int status = 0;
   while (syscall(SYS_wait4, child, &status, 0, usage) == -1 && errno == EINTR) {
@@ -141,9 +194,12 @@ static void usage(void) {
 }
 
 int main(void) {
+  setlinebuf(stdout);
   clocks();
   sleeps();
   timers();
+  interrupted_sleeps();
+  intervals();
   deaths();
   usage();
   return 0;
