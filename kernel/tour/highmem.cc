@@ -299,7 +299,9 @@ void all_through_the_window(Evidence& e) {
 }
 
 /// RAM that `map` does not reach.
-u64 highmem_with(const LinearMap& map) { return the_system().memory.bytes_beyond(map.phys().end()); }
+u64 highmem_with(const LinearMap& map) {
+  return the_system().memory.bytes_beyond(map.phys().end());
+}
 
 void outgrown_half(Evidence& e) {
   const PhysRange ram = ram_span();

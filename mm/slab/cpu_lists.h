@@ -39,9 +39,9 @@ struct SlabCpuList {
   }
 };
 
-/// The lists of one CPU. They do not stand at its start, and list() hides from the compiler where it
-/// found this, so that an address with an offset is worked out once, and both words of a list move
-/// by one LDP and one STP: two instructions less for each object.
+/// The lists of one CPU. They do not stand at its start, and list() hides from the compiler where
+/// it found this, so that an address with an offset is worked out once, and both words of a list
+/// move by one LDP and one STP: two instructions less for each object.
 struct alignas(64) SlabCpuLists {
   u64 unused[2];
   std::array<SlabCpuList, SlabCache::kMaxCaches> lists;

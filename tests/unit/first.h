@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What tests.mk compiles once and puts before each source of the unit tests. No header of the project: a
-/// source includes what it uses, as if this were not here.
+/// What tests.mk compiles once and puts before each source of the unit tests. No header of the
+/// project: a source includes what it uses, as if this were not here.
 
 #include <gtest/gtest.h>
 
