@@ -8,6 +8,7 @@
 #include "mm/frames/frames.h"
 #include "mm/kernel/vmalloc.h"
 #include "tests/kernel/ktest.h"
+#include "tests/kernel/settle.h"
 
 namespace meridian {
 namespace {
@@ -17,21 +18,12 @@ Result<int> status_of(std::string_view path) {
   return TRY(run_program(path, {}, problem)).exit_status();
 }
 
-u64 settled_free_frames() {
-  vmalloc_flush();
-  return free_frame_count();
-}
-
-/// What a run may leave is in caches, of CPUs and allocators that were not used before; sooner or
-/// later a run finds all it needs there. One that leaked would never come out even.
+/// Twice, since the first run fills caches that stay.
 void expect_success(std::string_view path) {
-  constexpr int kMostRuns = 12;
-  for (int run = 0; run < kMostRuns; ++run) {
-    const u64 before = settled_free_frames();
-    ASSERT_EQ(status_of(path).value_or(-1), 0);
-    if (settled_free_frames() >= before) return;
-  }
-  EXPECT_TRUE(!"each run leaves less memory");
+  ASSERT_EQ(status_of(path).value_or(-1), 0);
+  const u64 before = settled_free_frames();
+  ASSERT_EQ(status_of(path).value_or(-1), 0);
+  EXPECT_EQ(settled_free_frames(), before);
 }
 
 }  // namespace

@@ -12,16 +12,10 @@
 #include "mm/kernel/vmalloc.h"
 #include "mm/slab/slab.h"
 #include "tests/kernel/ktest.h"
+#include "tests/kernel/settle.h"
 
 namespace meridian {
 namespace {
-
-/// Frames that are free when nothing waits to be freed any more.
-u64 settled_free_frames() {
-  vmalloc_flush();
-  drain_slab_caches();
-  return free_frame_count();
-}
 
 /// The status of a program run with one argument (or none: empty); -1 if it could not be started.
 int status_of(std::string_view path, std::string_view argument) {

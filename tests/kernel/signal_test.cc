@@ -8,6 +8,7 @@
 #include "mm/kernel/vmalloc.h"
 #include "mm/user/user_layout.h"
 #include "tests/kernel/ktest.h"
+#include "tests/kernel/settle.h"
 
 namespace meridian {
 namespace {
@@ -19,11 +20,6 @@ int failures_in(std::string_view path, std::span<const std::string_view> argumen
   const Result<ProcessEnd> end =
       run_program(path, {.arguments = arguments, .on_fault = silent}, problem);
   return end.has_value() ? end.value().exit_status() : -1;
-}
-
-u64 settled_free_frames() {
-  vmalloc_flush();
-  return free_frame_count();
 }
 
 }  // namespace

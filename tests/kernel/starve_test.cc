@@ -11,6 +11,7 @@
 #include "mm/kernel/vmalloc.h"
 #include "mm/slab/slab.h"
 #include "tests/kernel/ktest.h"
+#include "tests/kernel/settle.h"
 
 namespace meridian {
 namespace {
@@ -26,7 +27,7 @@ struct Request {
 constinit Request request;
 
 bool is_request(const Syscall& call) {
-  return call.frame.x[8] == kGetppid && call.x[0] == kMagic;
+  return call.frame.x[8] == kGetppid && call.x[2] == kMagic;
 }
 
 void begin_call(const Syscall& call) {
@@ -43,12 +44,6 @@ void end_call(const Syscall& call) {
     request.fired = allocations_until_failure.exchange(0) == 0;
     request.nth = 0;
   }
-}
-
-u64 settled_free_frames() {
-  vmalloc_flush();
-  drain_slab_caches();
-  return free_frame_count();
 }
 
 int run_starved() {

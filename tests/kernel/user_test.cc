@@ -20,6 +20,7 @@
 #include "mm/user/user_copy.h"
 #include "tests/kernel/expect_fault.h"
 #include "tests/kernel/ktest.h"
+#include "tests/kernel/settle.h"
 
 namespace meridian {
 namespace {
@@ -51,12 +52,6 @@ bool may(UserAddr va, Access access, El el) { return ask_mmu(virt(va), access, e
 Result<int> run_to_end(std::string_view path, std::span<const std::string_view> arguments) {
   ElfProblem problem;
   return TRY(run_program(path, {.arguments = arguments}, problem)).exit_status();
-}
-
-/// Frames that are free when nothing waits to be freed any more.
-u64 settled_free_frames() {
-  vmalloc_flush();
-  return free_frame_count();
 }
 
 }  // namespace

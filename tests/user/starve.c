@@ -13,7 +13,7 @@
 
 /// The next call's `nth` allocation fails (0: none). Did the last such one?
 static int starve(uint64_t nth) {
-  const uint64_t x[6] = {0x57a12e0ddba11, nth};
+  const uint64_t x[6] = {0, nth, 0x57a12e0ddba11};
   return (int)call(SYS_getppid, x);
 }
 
