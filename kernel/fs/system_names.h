@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What the system says it is called: to uname(2), and in /proc/sys/kernel. Programs ask for the Linux
-/// whose calls they may make.
+/// What the system says it is called: to uname(2), and in /proc/sys/kernel. Programs ask for the
+/// Linux whose calls they may make.
 #pragma once
 
 #include "kernel/lib/fixed_text.h"
@@ -10,7 +10,8 @@ namespace meridian {
 
 inline constexpr std::string_view kSystemName = "Linux";
 inline constexpr std::string_view kSystemRelease = "6.1.0";
-inline constexpr std::string_view kSystemVersion = "#1 SMP Meridian: its system calls, not its code";
+inline constexpr std::string_view kSystemVersion =
+    "#1 SMP Meridian: its system calls, not its code";
 inline constexpr std::string_view kMachineName = "aarch64";
 
 inline constexpr usize kHostNameMax = 64;

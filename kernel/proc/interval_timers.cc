@@ -12,8 +12,8 @@
 namespace meridian {
 namespace {
 
-/// After it expired, or when it may have, a timer is looked at again only after so long, whatever its
-/// interval: a signal that waits already would not come again anyway.
+/// After it expired, or when it may have, a timer is looked at again only after so long, whatever
+/// its interval: a signal that waits already would not come again anyway.
 u64 shortest_look() { return arch::counter_frequency() / 10'000; }
 
 }  // namespace

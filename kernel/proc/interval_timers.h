@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// A process's interval timers (setitimer(2)): one of real time, two of CPU time, each with a signal of its
-/// own. CPU time is not told apart here into the program's and the kernel's, so both of these count all
-/// of it.
+/// A process's interval timers (setitimer(2)): one of real time, two of CPU time, each with a
+/// signal of its own. CPU time is not told apart here into the program's and the kernel's, so both
+/// of these count all of it.
 #pragma once
 
 #include <array>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Timers: things that the kernel does at a moment, however busy everybody is. One thread, "timers",
-/// waits for the first of them, and does what is due.
+/// Timers: things that the kernel does at a moment, however busy everybody is. One thread,
+/// "timers", waits for the first of them, and does what is due.
 #pragma once
 
 #include <optional>
@@ -41,8 +41,8 @@ class TimerQueue {
   List<Timer, &Timer::hook_> timers_;  // earliest first
 };
 
-/// What a Timer owns and expire() uses may be guarded by this lock, too. It comes before the lock of
-/// processes(). Whoever has set a timer calls timers_changed() once it is free.
+/// What a Timer owns and expire() uses may be guarded by this lock, too. It comes before the lock
+/// of processes(). Whoever has set a timer calls timers_changed() once it is free.
 Locked<TimerQueue>& timers();
 void timers_changed();
 

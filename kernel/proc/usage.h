@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// What processes have used of the machine: getrusage(2), times(2), the clocks of CPU time.
 ///
-/// CPU time is what the scheduler counts: all the time that a thread had a CPU, exact to a tick of the
-/// counter. What the kernel did for the program in that time is in it, and not told apart: that would take two
-/// looks at the counter in every system call.
+/// CPU time is what the scheduler counts: all the time that a thread had a CPU, exact to a tick of
+/// the counter. What the kernel did for the program in that time is in it, and not told apart: that
+/// would take two looks at the counter in every system call.
 #pragma once
 
 #include <algorithm>
@@ -17,8 +17,8 @@ class Process;
 struct Usage {
   u64 run_time = 0;  // in ticks of arch::counter()
   u64 minor_faults = 0, major_faults = 0;
-  u64 peak_resident = 0;                    // in pages; of several processes: the largest
-  u64 waits = 0, preemptions = 0;           // how often it gave up its CPU, or lost it
+  u64 peak_resident = 0;           // in pages; of several processes: the largest
+  u64 waits = 0, preemptions = 0;  // how often it gave up its CPU, or lost it
 
   void add(const Usage& other) {
     run_time += other.run_time;

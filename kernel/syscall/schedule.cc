@@ -102,8 +102,8 @@ namespace {
 
 constexpr i32 kLowestNice = -20, kHighestNice = 19;
 
-/// Calls visit(process) for those that getpriority() and setpriority() are about; false if `which` is
-/// none of their words. (Every process is user 0's.)
+/// Calls visit(process) for those that getpriority() and setpriority() are about; false if `which`
+/// is none of their words. (Every process is user 0's.)
 template <typename Visit>
 bool for_each_meant(const Syscall& call, Visit&& visit) {
   enum class Which : u64 { process = 0, group = 1, user = 2 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Calls on who runs where, and before whom. What each does is in its section 2 manual page; where it
-/// does less, its definition says so. (There is one policy, SCHED_OTHER: all take turns.)
+/// Calls on who runs where, and before whom. What each does is in its section 2 manual page; where
+/// it does less, its definition says so. (There is one policy, SCHED_OTHER: all take turns.)
 #pragma once
 
 #include "kernel/syscall/syscall.h"

@@ -113,9 +113,9 @@ SyscallResult set_name(const Syscall& call, FixedText<kHostNameMax> HostNames::*
 
 SyscallResult sys_uname(const Syscall& call) {
   const HostNames names = host_names.with([](HostNames& n) { return n; });
-  const NameField fields[] = {
-      name_field(kSystemName),    name_field(names.host),   name_field(kSystemRelease),
-      name_field(kSystemVersion), name_field(kMachineName), name_field(names.domain)};
+  const NameField fields[] = {name_field(kSystemName),    name_field(names.host),
+                              name_field(kSystemRelease), name_field(kSystemVersion),
+                              name_field(kMachineName),   name_field(names.domain)};
   static_assert(sizeof fields == 390);  // struct new_utsname
   return copy_to_user(call.address(0), std::as_bytes(std::span(fields)));
 }
@@ -148,8 +148,8 @@ SyscallResult sys_sysinfo(const Syscall& call) {
   return write_user(call.address(0), info);
 }
 
-/// Never blocks: the generator is always ready, for what it is worth (kernel/fs/random.h). A signal ends
-/// a long one early.
+/// Never blocks: the generator is always ready, for what it is worth (kernel/fs/random.h). A signal
+/// ends a long one early.
 SyscallResult sys_getrandom(const Syscall& call) {
   constexpr u64 kNonBlock = 1, kRandom = 2, kInsecure = 4, kMost = 0x7fff'ffff;
   const u64 flags = static_cast<u32>(call.x[2]);

@@ -2,7 +2,8 @@
 /// Calls on the system and on who the caller is to it. What each does is in its section 2 manual
 /// page; where it does less, its definition says so.
 ///
-/// There is one user and one group, 0, as in a Linux user namespace that maps no other: other ids are EINVAL.
+/// There is one user and one group, 0, as in a Linux user namespace that maps no other: other ids
+/// are EINVAL.
 #pragma once
 
 #include "kernel/syscall/syscall.h"

@@ -28,12 +28,8 @@ Result<u64> join(TimeValue value) {
   return meridian::join(value.seconds, value.microseconds, kMicrosecondsPerSecond);
 }
 
-u64 ticks_of(u64 nanoseconds) {
-  return meridian::ticks_of(nanoseconds, arch::counter_frequency());
-}
-u64 nanoseconds_of(u64 ticks) {
-  return meridian::nanoseconds_of(ticks, arch::counter_frequency());
-}
+u64 ticks_of(u64 nanoseconds) { return meridian::ticks_of(nanoseconds, arch::counter_frequency()); }
+u64 nanoseconds_of(u64 ticks) { return meridian::nanoseconds_of(ticks, arch::counter_frequency()); }
 
 /// clockid_t.
 enum class ClockId : i32 {
@@ -72,8 +68,8 @@ std::optional<Clock> wall_clock(ClockId id) {
   return std::nullopt;
 }
 
-/// A clock of a process's CPU time: two ids name the caller's; a negative one has the complement of a
-/// process's number in its upper bits, and in the lower three which of its times is meant, all of
+/// A clock of a process's CPU time: two ids name the caller's; a negative one has the complement of
+/// a process's number in its upper bits, and in the lower three which of its times is meant, all of
 /// which are the same here.
 std::optional<u32> whose_cpu_clock(i32 id, u32 caller) {
   constexpr i32 kWhich = 3, kFile = 3;

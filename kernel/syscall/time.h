@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Calls on time: clocks, sleeps, interval timers, and what processes have used. What each does is in
-/// its section 2 manual page; where it does less, its definition says so.
+/// Calls on time: clocks, sleeps, interval timers, and what processes have used. What each does is
+/// in its section 2 manual page; where it does less, its definition says so.
 #pragma once
 
 #include "kernel/syscall/syscall.h"

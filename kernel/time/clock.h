@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What time it is, by two clocks, both in nanoseconds: since the machine started, which only ever goes
-/// on; and since 1970, which can be set.
+/// What time it is, by two clocks, both in nanoseconds: since the machine started, which only ever
+/// goes on; and since 1970, which can be set.
 #pragma once
 
 #include "kernel/lib/result.h"
@@ -12,9 +12,7 @@ enum class Clock : u8 { since_start, real };
 
 u64 time_since_start();
 u64 real_time();
-inline u64 time_of(Clock clock) {
-  return clock == Clock::real ? real_time() : time_since_start();
-}
+inline u64 time_of(Clock clock) { return clock == Clock::real ? real_time() : time_since_start(); }
 
 /// From now on it is `now`; whoever sleeps until some real time looks at the clock again.
 void set_real_time(u64 now);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Ticks of the machine's counter, and nanoseconds. Every conversion is exact but for its last unit, and
-/// ends at kForever instead of wrapping.
+/// Ticks of the machine's counter, and nanoseconds. Every conversion is exact but for its last
+/// unit, and ends at kForever instead of wrapping.
 #pragma once
 
 #include "kernel/lib/types.h"
