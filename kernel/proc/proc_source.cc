@@ -11,7 +11,6 @@
 #include "kernel/proc/signal_handler.h"
 #include "kernel/proc/thread_list.h"
 #include "kernel/time/conversion.h"
-#include "mm/user/user_layout.h"
 
 namespace meridian {
 namespace {
@@ -312,14 +311,13 @@ constinit Processes all_processes;
 ProcSource& proc_source() { return all_processes; }
 
 void print_mapping_name(Writer& out, Process& process, UserSpace& space, const VmaView& vma) {
-  if (vma.range == user_layout().sigreturn) return out.write("[vdso]");  // what Linux has for this
   if (!vma.object) {
     const UserRange heap = space.heap();
     if (vma.range.overlaps(heap)) out.write("[heap]");
     if (vma.traits.grows_down && vma.range.contains(process.places().stack)) out.write("[stack]");
     return;
   }
-  if (is_sigreturn_page(*vma.object)) return out.write("[sigpage]");
+  if (is_sigreturn_page(*vma.object)) return out.write("[vdso]");  // Linux's name
   if (const Ref<Inode> file = vma.object->file<Inode>()) return print_path(out, file);
   const bool was_a_file = vma.object->file_id().inode != 0;
   out.write(was_a_file ? "(deleted)" : "/dev/zero (deleted)");

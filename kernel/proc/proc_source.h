@@ -13,7 +13,7 @@ namespace meridian {
 ProcSource& proc_source();
 
 /// Where names come from in /proc/PID/maps: a file's path, "[heap]", "[stack]",
-/// "[sigpage]", or nothing.
+/// "[vdso]", or nothing.
 void print_mapping_name(Writer& out, Process& process, UserSpace& space, const VmaView& vma);
 
 /// A line of maps for a VMA.
