@@ -82,7 +82,7 @@ class Greediest {
   /// Into its place: the one that has most comes first.
   void add(Entry entry) {
     for (Entry& each : entries_)
-      if (!each.process || each.resident < entry.resident) std::swap(each, entry);
+      if (!each.process || each.resident <= entry.resident) std::swap(each, entry);
   }
 
   std::array<Entry, 16> entries_;

@@ -4,7 +4,10 @@
 #include <arch/signal_frame.h>
 #include <arch/user.h>
 
+#include <cstring>
+
 #include "kernel/proc/signals.h"
+#include "mm/kernel/kmap.h"
 #include "mm/user/user_copy.h"
 #include "mm/user/user_layout.h"
 
@@ -102,8 +105,10 @@ void begin_handling(Process& me, Signal signal, const SignalAction& action) {
 }  // namespace
 
 Result<void> make_sigreturn_page() {
-  Ref<MemoryObject> page = TRY(MemoryObject::create(MemoryObject::Kind::file));
-  TRY(page->write(0, std::as_bytes(std::span(arch::kSigreturnCode))));
+  Ref<MemoryObject> page = TRY(MemoryObject::create(MemoryObject::Kind::file, kPageSize));
+  const FrameRef frame = TRY(page->page(0));
+  std::memcpy(KmapLocal(frame.frame()).pointer(), &arch::kSigreturnCode,
+              sizeof arch::kSigreturnCode);
   sigreturn_page = page.let_go();
   return {};
 }

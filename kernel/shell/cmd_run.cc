@@ -26,8 +26,7 @@ Error say_why_missing(Writer& out, std::string_view path) {
   if (entry.has_value() || entry.error().code == Errc::not_found)
     print(out, "run: no program {} in the initramfs\n", Quoted{path});
   else
-    print(out, "run: the initramfs is {}: {} at byte {}\n", name_of(archive_kind(archive)),
-          name_of(entry.error().code), entry.error().about);
+    print(out, "run: the initramfs is {}\n", name_of(archive_kind(archive)));
   return missing;
 }
 

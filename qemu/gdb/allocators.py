@@ -140,7 +140,7 @@ class Slab(KernelCommand):
 
     def show(self, kernel, _):
         front = kernel.variable("meridian::slab_front")
-        lists = [elements(lists) for lists in elements(front["lists"])]
+        lists = [elements(cpu["lists"]) for cpu in elements(front["cpus"])]
         print_("# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> <active_slabs> "
                "<num_slabs>")
         for index, cache in enumerate(elements(front["caches"])):

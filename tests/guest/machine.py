@@ -21,6 +21,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(TOP, os.environ.get("BUILD") or "build")
 IMAGE = os.path.join(BUILD, "kernel/Image")
 TEST_IMAGE = os.path.join(BUILD, "test/Image")
+INITRAMFS = os.path.join(BUILD, "initramfs.cpio")
 TEST_INITRAMFS = os.path.join(BUILD, "test-initramfs.cpio")
 
 LAYOUTS = ("arm64", "arm64-39", "x86-64", "i386", "i386-6.1")

@@ -20,7 +20,7 @@ WRONG = {
     "walk 1 2": "'2' is one argument too many",
     "translate": "VA is missing",
     "layout now": "'now' is one argument too many",
-    "ptdump both": "'both' is neither kernel nor user",
+    "ptdump both": "'both' is none of kernel, user and pid",
     "ptdump user kernel": "one argument too many",
     "esr": "VALUE is missing",
     "esr zero": "'zero' is not a number",
@@ -79,7 +79,7 @@ def test_a_wrong_line_gets_one_clear_line(shell, line):
 
 
 def test_wrong_lines_change_nothing():
-    output = boot("meminfo", *(line for line in WRONG if "'" not in line), "meminfo").output
+    output = boot("ls /", "meminfo", *(line for line in WRONG if "'" not in line), "meminfo").output
     free = re.findall(r"^MemFree: +(\d+) kB$", output, re.MULTILINE)
     assert len(free) == 2 and free[0] == free[1], output
 

@@ -12,7 +12,7 @@ import pytest
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDER = os.path.join(TOP, "tests/litmus")
 BUILD = os.path.join(TOP, os.environ.get("BUILD") or "build")
-sys.path.insert(0, FOLDER)
+sys.path.append(FOLDER)  # behind tests/, which has a run.py too
 
 import check_sequences  # noqa: E402
 from litmus import LitmusTest, all_tests  # noqa: E402

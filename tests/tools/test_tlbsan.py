@@ -22,7 +22,8 @@ REMAP = "ldr x6, [x0, #8]; orr x6, x6, #4; str x6, [x0, #8]; dsb ish; isb"
 
 @pytest.fixture(name="plugin", scope="module")
 def plugin_fixture():
-    subprocess.run(["make", "--no-print-directory", "-s", f"{BUILD}/tlbsan.so"], cwd=TOP, check=True)
+    target = os.path.relpath(os.path.join(BUILD, "tlbsan.so"), TOP)
+    subprocess.run(["make", "--no-print-directory", "-s", target], cwd=TOP, check=True)
     return os.path.join(BUILD, "tlbsan.so")
 
 

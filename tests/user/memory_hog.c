@@ -14,7 +14,8 @@
 #include <signal.h>
 
 enum { PAGE = 4096 };
-#define EVERYTHING (64UL << 30)
+/* More than there is: 64 GiB, or what addresses there are. */
+static size_t everything = 64UL << 30;
 
 static char *reserve(size_t size) {
   char *p = mmap(0, size, PROT_READ | PROT_WRITE,
@@ -23,14 +24,22 @@ static char *reserve(size_t size) {
   return p;
 }
 
+static char *reserve_everything(void) {
+  for (;; everything /= 2) {
+    char *p = mmap(0, everything, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p != MAP_FAILED) return p;
+  }
+}
+
 static void touch_all(char *p) {
-  for (size_t at = 0; at < EVERYTHING; at += PAGE) p[at] = 1;
+  for (size_t at = 0; at < everything; at += PAGE) p[at] = 1;
   _exit(4);
 }
 
 /* The kernel writes the answer of getrlimit() to page after page. */
 static void let_the_kernel_touch_all(char *p) {
-  for (size_t at = 0; at < EVERYTHING; at += PAGE)
+  for (size_t at = 0; at < everything; at += PAGE)
     if (getrlimit(RLIMIT_STACK, (struct rlimit *)(p + at)) != 0) _exit(5);
   _exit(4);
 }
@@ -44,7 +53,7 @@ static int hog(void (*how)(char *)) {
   char *small = reserve(64 * PAGE);
   memset(small, 7, 64 * PAGE);
   pid_t pid = fork();
-  if (pid == 0) how(reserve(EVERYTHING));
+  if (pid == 0) how(reserve_everything());
   if (pid < 0 || !was_killed(pid)) return 1;
   for (int i = 0; i < 64 * PAGE; ++i)
     if (small[i] != 7) return 2;

@@ -68,7 +68,7 @@ int main(int argc, char **argv) {
   unsigned long n = argc == 2 ? strtoul(argv[1], 0, 10) : ~0UL;
   if (n >= sizeof calls / sizeof *calls) return 2;
   p = mmap((void *)0x600000000, 8 * PAGE, RW, ANON, -1, 0);
-  far = (char *)0x10000000000;
+  far = (char *)0x60000000;
   for (int i = 0; i < 8; ++i) p[i * PAGE] = (char)(i + 1);
   syscall(SYS_msync, MARK, 0, 0);
   long done = calls[n]();
