@@ -187,7 +187,7 @@ KERNEL_TEST_MACHINES = {
     "arm64-39": {"LAYOUT": "arm64-39", "CPU": "cortex-a72", "GIC": "2"},
     "x86-64": {"LAYOUT": "x86-64", "CPU": "max", "EL": "2", "POISON": "1"},
     "i386": {"LAYOUT": "i386", "MEM": "2G"},
-    "i386-6.1": {"LAYOUT": "i386-6.1", "CPU": "cortex-a53", "MEM": "64M", "POISON": "1"},
+    "i386-6.1": {"LAYOUT": "i386-6.1", "CPU": "cortex-a53", "MEM": "160M", "POISON": "1"},
     "highmem": {"APPEND": "linear=256M", "MEM": "512M"},
     "smp": {"CPUS": "4"},
     "smp-other": {"CPUS": "8", "GIC": "2", "EL": "2"},

@@ -178,9 +178,9 @@ def test_a_file_that_is_no_program_gets_one_clear_line(tmp_path):
     archive = tmp_path / "bad.cpio"
     archive.write_bytes(newc(*((f"bin/{name}", data) for name, (data, _) in bad.items())))
     commands = [f"run {name}" for name in bad]
-    result = boot("ls /", "meminfo", *commands, "meminfo", initrd=archive)
+    result = boot(*commands, "meminfo", *commands, "meminfo", initrd=archive)  # the first fill caches
     for name, (_, words) in bad.items():
-        assert result.output.count(f"run: '{name}' cannot run: {words} (at byte ") == 1, result.output
+        assert result.output.count(f"run: '{name}' cannot run: {words} (at byte ") == 2, result.output
     before, after = free_kilobytes(result.output)
     assert before == after
     assert result.status == 126
