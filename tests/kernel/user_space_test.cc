@@ -9,6 +9,7 @@
 #include "mm/user/zero_frame.h"
 #include "tests/kernel/expect_fault.h"
 #include "tests/kernel/ktest.h"
+#include "tests/kernel/settle.h"
 
 namespace meridian {
 namespace {
@@ -154,7 +155,7 @@ KERNEL_TEST(user_space, AStackGrowsUnderACopy) {
 KERNEL_TEST(user_space, EverythingComesBack) {
   { ASSERT_OK(space_with(1, kReadWrite)); }  // slabs are warm, and there is a zero frame
   ASSERT_OK(zero_frame());
-  const u64 before = free_frame_count();
+  const u64 before = settled_free_frames();
   {
     Result<Ref<UserSpace>> created = space_with(40, kReadWrite);
     ASSERT_OK(created);
@@ -164,7 +165,7 @@ KERNEL_TEST(user_space, EverythingComesBack) {
     ASSERT_OK(forked);
     for (u64 i = 0; i < 20; ++i) ASSERT_OK(write_user(page(i), i + 1));
   }
-  EXPECT_EQ(free_frame_count(), before);
+  EXPECT_EQ(settled_free_frames(), before);
 }
 
 }  // namespace meridian
