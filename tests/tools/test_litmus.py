@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from make import make
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDER = os.path.join(TOP, "tests/litmus")
 BUILD = os.path.join(TOP, os.environ.get("BUILD") or "build")
@@ -20,7 +22,7 @@ from litmus import LitmusTest, all_tests  # noqa: E402
 
 @pytest.fixture(name="objects", scope="module")
 def objects_fixture():
-    subprocess.run(["make", "--no-print-directory", "-s", "check-litmus"], cwd=TOP, check=True)
+    make("check-litmus")
     return os.path.join(BUILD, "kernel/obj")
 
 

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from make import make
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.join(TOP, os.environ.get("BUILD") or "build")
@@ -22,8 +24,7 @@ REMAP = "ldr x6, [x0, #8]; orr x6, x6, #4; str x6, [x0, #8]; dsb ish; isb"
 
 @pytest.fixture(name="plugin", scope="module")
 def plugin_fixture():
-    target = os.path.relpath(os.path.join(BUILD, "tlbsan.so"), TOP)
-    subprocess.run(["make", "--no-print-directory", "-s", target], cwd=TOP, check=True)
+    make(os.path.relpath(os.path.join(BUILD, "tlbsan.so"), TOP))
     return os.path.join(BUILD, "tlbsan.so")
 
 
