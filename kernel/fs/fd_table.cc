@@ -18,22 +18,32 @@ void FdTable::Bits::set(u32 fd, bool on) {
   const u64 bit = u64{1} << fd % kBits, word_bit = u64{1} << fd / kBits;
   word = on ? word | bit : word & ~bit;
   full_ = word == ~u64{0} ? full_ | word_bit : full_ & ~word_bit;
+  some_ = word != 0 ? some_ | word_bit : some_ & ~word_bit;
 }
 
+namespace {
+
+/// The bits of `word` from bit `i` on, and behind it (nothing behind the last).
+constexpr u64 bits_from(u64 word, u32 i) { return word & ~low_ones(i); }
+constexpr u64 bits_behind(u64 word, u32 i) { return word & ~(low_ones(i) << 1 | 1); }
+
+}  // namespace
+
 u32 FdTable::Bits::next_set(u32 fd) const {
-  for (u32 word = fd / kBits; word < kWords; ++word) {
-    const u64 from = word == fd / kBits ? ~low_ones(fd % kBits) : ~u64{0};
-    const u64 found = words_[word] & from;
-    if (found != 0) return word * kBits + static_cast<u32>(std::countr_zero(found));
-  }
-  return kMost;
+  if (fd >= kMost) return kMost;
+  const u64 here = bits_from(words_[fd / kBits], fd % kBits);
+  if (here != 0) return fd / kBits * kBits + static_cast<u32>(std::countr_zero(here));
+  const u64 words = bits_behind(some_, fd / kBits);
+  if (words == 0) return kMost;
+  const u32 word = static_cast<u32>(std::countr_zero(words));
+  return word * kBits + static_cast<u32>(std::countr_zero(words_[word]));
 }
 
 u32 FdTable::Bits::next_clear(u32 fd) const {
   if (fd >= kMost) return kMost;
-  const u64 here = ~words_[fd / kBits] & ~low_ones(fd % kBits);
+  const u64 here = bits_from(~words_[fd / kBits], fd % kBits);
   if (here != 0) return fd / kBits * kBits + static_cast<u32>(std::countr_zero(here));
-  const u64 words = ~full_ & ~low_ones(fd / kBits + 1);
+  const u64 words = bits_behind(~full_, fd / kBits);
   if (words == 0) return kMost;
   const u32 word = static_cast<u32>(std::countr_zero(words));
   return word * kBits + static_cast<u32>(std::countr_zero(~words_[word]));

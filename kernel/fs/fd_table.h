@@ -48,7 +48,7 @@ class FdTable : public RefCounted {
  private:
   static constexpr u32 kBits = 64, kWords = kMost / kBits, kFirstSize = 64;
 
-  /// A set of descriptors: a bit for each, and a bit for each word that is full.
+  /// A set of descriptors: a bit for each, and a bit for each word that is full or not empty.
   class Bits {
    public:
     bool has(u32 fd) const { return (words_[fd / kBits] >> fd % kBits & 1) != 0; }
@@ -59,7 +59,7 @@ class FdTable : public RefCounted {
 
    private:
     std::array<u64, kWords> words_{};
-    u64 full_ = 0;
+    u64 full_ = 0, some_ = 0;
   };
   struct Table {
     bool is_open(u32 fd) const { return fd < size && used.has(fd); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/fs/random.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -50,19 +51,24 @@ void RandomBytes::add(u64 entropy) {
   });
 }
 
-/// Block 0 of each request is the key of the next.
+/// Of block 0 of each request half is the key of the next, and half are the first bytes; the blocks
+/// behind it are the others.
 void RandomBytes::fill(std::span<std::byte> to) {
-  const Key key = state_.with([](State& state) {
-    const Key now = state.key;
-    const Block next = chacha20_block(now, 0, {});
-    std::memcpy(state.key.data(), next.data(), sizeof(state.key));
-    return now;
+  Key key;
+  Block block = state_.with([&](State& state) {
+    key = state.key;
+    const Block first = chacha20_block(key, 0, {});
+    std::memcpy(state.key.data(), first.data(), sizeof(Key));
+    return first;
   });
-  for (u32 counter = 1; !to.empty(); ++counter) {
-    const Block block = chacha20_block(key, counter, {});
-    const usize count = to.size() < sizeof(block) ? to.size() : sizeof(block);
-    std::memcpy(to.data(), block.data(), count);
+  auto bytes = std::as_bytes(std::span(block)).subspan(sizeof(Key));
+  for (u32 counter = 1;; ++counter) {
+    const usize count = std::min(to.size(), bytes.size());
+    std::memcpy(to.data(), bytes.data(), count);
     to = to.subspan(count);
+    if (to.empty()) return;
+    block = chacha20_block(key, counter, {});
+    bytes = std::as_bytes(std::span(block));
   }
 }
 

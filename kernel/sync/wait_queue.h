@@ -26,7 +26,6 @@ class WaitQueue {
   /// more, and nothing was taken.
   template <typename T, typename Ready>
   Result<void> wait(Locked<T>& state, Ready&& ready, const WaitOptions& options = {}) {
-    if (state.with(ready)) return {};
     Waiter me(*this);
     for (WakeReason reason = WakeReason::woken;;) {
       const bool done = state.with([&](T& value) {
@@ -63,29 +62,32 @@ class WaitQueue {
   /// A thread inside wait(), on its stack.
   class Waiter {
    public:
-    explicit Waiter(WaitQueue& queue) : queue_(queue), thread_(current_sleeper()) {}
+    explicit Waiter(WaitQueue& queue) : queue_(queue) {}
     ~Waiter() { leave(); }  // `ready` threw: on the host a failed CHECK does
 
     void enter() {
+      thread_ = &current_sleeper();
       SpinGuard guard(queue_.lock_);
       queue_.waiters_.push_back(*this);
       queue_.count(+1);
     }
     /// When it returns no waker knows this thread any more, also none that has just taken it off.
     void leave() {
+      if (thread_ == nullptr) return;  // it never entered, or left
       SpinGuard guard(queue_.lock_);
+      thread_ = nullptr;
       if (!hook.is_linked()) return;
       queue_.waiters_.erase(*this);
       queue_.count(-1);
     }
-    WakeReason sleep(const WaitOptions& options) { return thread_.sleep(options); }
-    void wake() { thread_.wake(); }
+    WakeReason sleep(const WaitOptions& options) { return thread_->sleep(options); }
+    void wake() { thread_->wake(); }
 
     ListHook<Waiter> hook;
 
    private:
     WaitQueue& queue_;
-    Sleeper& thread_;
+    Sleeper* thread_ = nullptr;  // from enter() to leave()
   };
 
   static Error error_of(WakeReason reason) {

@@ -33,14 +33,4 @@ const char* name_of(FrameOwner owner) {
   UNREACHABLE();
 }
 
-u64 FrameInfo::drop_reference() {
-  // Acquire: the last owner must see what the others did before they let go.
-  u64 head = head_.load(std::memory_order_acquire);
-  while (FurtherReferences::decode(head) != 0)
-    if (head_.compare_exchange_weak(head, head - kOneReference, std::memory_order_acq_rel,
-                                    std::memory_order_acquire))
-      return FurtherReferences::decode(head);
-  return 0;
-}
-
 }  // namespace meridian

@@ -94,10 +94,21 @@ class FrameInfo {
   bool is_sole(FrameOwner owner) const {
     return (head() & (Owner::kMask | FurtherReferences::kMask)) == Owner::encode(owner);
   }
-  void add_reference() { head_.fetch_add(kOneReference, std::memory_order_relaxed); }
+  /// Returns whose frame it is.
+  FrameOwner add_reference() {
+    return Owner::decode(head_.fetch_add(kOneReference, std::memory_order_relaxed));
+  }
   /// Gives one reference back and returns how many are left. The last one is not given back: at 0
   /// the caller is the only owner, and must free the block.
-  u64 drop_reference();
+  u64 drop_reference() {
+    // Acquire: the last owner must see what the others did before they let go.
+    u64 head = head_.load(std::memory_order_acquire);
+    while (FurtherReferences::decode(head) != 0)
+      if (head_.compare_exchange_weak(head, head - kOneReference, std::memory_order_acq_rel,
+                                      std::memory_order_acquire))
+        return FurtherReferences::decode(head);
+    return 0;
+  }
 
   /// The word of the first frame of a block that was just given out.
   static constexpr u64 allocated(FrameOwner owner, unsigned order, bool normal) {

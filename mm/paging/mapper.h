@@ -100,21 +100,29 @@ class Mapper {
   Result<void> replace_page(VirtAddr va, Frame frame, Attributes attributes);
 
   /// protect() that decides for each page of `range`: it becomes as the entry that `choose(Frame)`
-  /// returns, which differs from the one there in its rights and its frame only, and keeps its frame.
-  /// The invalidations are left to `owed`.
+  /// returns, which differs from the one there in its rights and its frame only, and keeps its
+  /// frame. The invalidations are left to `owed`.
   template <typename Choose>
   void protect_pages(VirtRange range, Gather& owed, Choose&& choose);
 
-  /// Maps in `to`, from `to_start` on, where nothing is mapped, what is mapped in `range` here, page
-  /// by page: `share(Entry& here, VirtAddr)` returns the copy, and may change the rights of the entry
-  /// here (and then owes its invalidation). The caller publishes. Errc::out_of_frames (of a table);
-  /// then the pages before have been copied.
+  /// Maps in `to`, from `to_start` on, where nothing is mapped, what is mapped in `range` here,
+  /// page by page: `share(Entry& here, VirtAddr)` returns the copy, and may change the rights of
+  /// the entry here (and then owes its invalidation). The caller publishes. Errc::out_of_frames (of
+  /// a table); then the pages before have been copied.
   template <typename Share>
   Result<void> copy_pages(VirtRange range, Mapper& to, VirtAddr to_start, Share&& share);
 
-  /// Calls `on_page(Entry&, VirtAddr)` for each mapped page of `range`, lowest first.
+  /// Calls `on_page(Entry& slot, Entry found, VirtAddr)` for each mapped page of `range`, lowest
+  /// first.
   template <typename OnPage>
   void for_each_page(VirtRange range, OnPage&& on_page);
+  /// Calls `on_slots(std::span<Entry>, VirtAddr first)` for the part of `range` in each last table
+  /// that there is, lowest first.
+  template <typename OnSlots>
+  void for_each_last_table(VirtRange range, OnSlots&& on_slots);
+  /// Calls `on_leaf(Entry& slot, Entry found, usize index)` for the mapped pages among such slots.
+  template <typename OnLeaf>
+  static void for_each_leaf(std::span<Entry> slots, OnLeaf&& on_leaf);
 
   /// The entry of the page at `va` in a last table; null if there is no such table, or a block.
   Entry* find_page(VirtAddr va) const;
@@ -131,8 +139,8 @@ class Mapper {
   /// Frees every table below the root and empties the root, without a word to the TLB: the space is
   /// not live on any CPU, and its ASID was invalidated.
   void release_tables();
-  /// The same piece by piece, for a caller who knows where anything is mapped: `on_leaf(Frame)` for each
-  /// page in `range`, and the tables that lie in `hole` are freed as by unmap_in_hole().
+  /// The same piece by piece, for a caller who knows where anything is mapped: `on_leaf(Frame)` for
+  /// each page in `range`, and the tables that lie in `hole` are freed as by unmap_in_hole().
   template <typename OnLeaf>
   void release_in_hole(VirtRange range, VirtRange hole, OnLeaf&& on_leaf);
 
@@ -211,8 +219,7 @@ class Mapper {
   void free_empty_tables(Cursor cursor, usize known_empty, VirtAddr stale, Gather& gather);
 
   // mapper_pages.h
-  template <typename OnPage>
-  static usize for_each_leaf(const Cursor& cursor, usize count, OnPage&& on_page);
+  static usize count_invalid(const Cursor& cursor, usize count);
   static bool in_one_table(VirtAddr a, VirtAddr b);
 
   // mapper_protect.h

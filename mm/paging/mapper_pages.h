@@ -10,34 +10,48 @@
 namespace meridian {
 
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
-template <typename OnPage>
-void Mapper<F, Store, T, kSharing>::for_each_page(VirtRange range, OnPage&& on_page) {
+template <typename OnSlots>
+void Mapper<F, Store, T, kSharing>::for_each_last_table(VirtRange range, OnSlots&& on_slots) {
   CHECK(check_range(range).has_value());
   for_each_run<F>(geometry_, store_, root_, range, [&](const Cursor& cursor, usize count) {
-    return for_each_leaf(cursor, count, on_page);
+    if (cursor.level() != Level::L3) return count_invalid(cursor, count);
+    on_slots(std::span<Entry>(cursor.slots(), count), cursor.start());
+    return count;
   });
 }
 
-/// Calls `on_page(Entry&, VirtAddr)` for the pages among `count` slots from the cursor on; returns how
-/// many it passed, up to the first link to a table.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 template <typename OnPage>
-usize Mapper<F, Store, T, kSharing>::for_each_leaf(const Cursor& cursor, usize count,
-                                                   OnPage&& on_page) {
-  Entry* const slots = cursor.slots();
-  if (cursor.level() != Level::L3) {
-    usize i = 0;
-    for (; i < count; ++i) {
-      const Kind kind = load_entry(slots[i]).kind(cursor.level());
-      CHECK(kind != Kind::leaf);
-      if (kind == Kind::table) break;
-    }
-    return i;
+void Mapper<F, Store, T, kSharing>::for_each_page(VirtRange range, OnPage&& on_page) {
+  for_each_last_table(range, [&](std::span<Entry> slots, VirtAddr va) {
+    for_each_leaf(slots, [&](Entry& slot, Entry found, usize i) {
+      on_page(slot, found, va + i * kPageSize);
+    });
+  });
+}
+
+/// How many of `count` slots from the cursor on, above the last level, are invalid, up to the first
+/// link to a table.
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+usize Mapper<F, Store, T, kSharing>::count_invalid(const Cursor& cursor, usize count) {
+  for (usize i = 0; i < count; ++i) {
+    const Kind kind = load_entry(cursor.slots()[i]).kind(cursor.level());
+    CHECK(kind != Kind::leaf);
+    if (kind == Kind::table) return i;
   }
-  VirtAddr va = cursor.start();
-  for (Entry* slot = slots; slot != slots + count; ++slot, va = va + kPageSize)
-    if (load_entry(*slot).kind(Level::L3) == Kind::leaf) on_page(*slot, va);
   return count;
+}
+
+/// Calls `on_leaf(Entry& slot, Entry found, usize index)` for the pages among slots of the last
+/// level.
+template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
+template <typename OnLeaf>
+void Mapper<F, Store, T, kSharing>::for_each_leaf(std::span<Entry> slots, OnLeaf&& on_leaf) {
+  for (Entry& slot : slots) {
+    const Entry found = load_entry(slot);
+    if (found.kind(Level::L3) == Kind::leaf)
+      on_leaf(slot, found, static_cast<usize>(&slot - slots.data()));
+  }
 }
 
 /// One range of stale pages for all: what lies between them may be invalidated, too.
@@ -45,8 +59,7 @@ template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kS
 template <typename Choose>
 void Mapper<F, Store, T, kSharing>::protect_pages(VirtRange range, Gather& owed, Choose&& choose) {
   VirtAddr first = range.end(), last = range.start();
-  for_each_page(range, [&](Entry& slot, VirtAddr va) {
-    const Entry found = load_entry(slot);
+  for_each_page(range, [&](Entry& slot, Entry found, VirtAddr va) {
     const Frame frame = found.output();
     const Entry wanted = choose(frame).advanced(frame.number());
     if (wanted.raw() == found.raw()) return;
@@ -66,7 +79,7 @@ Result<void> Mapper<F, Store, T, kSharing>::copy_pages(VirtRange range, Mapper& 
   Result<void> result;
   Entry* target = nullptr;  // where the last copy went; the next page's entry follows it
   VirtAddr target_va;
-  for_each_page(range, [&](Entry& slot, VirtAddr va) {
+  for_each_page(range, [&](Entry& slot, Entry, VirtAddr va) {
     if (!result.has_value()) return;
     const VirtAddr copy_va = to_start + (va - range.start());
     const bool same_table = target != nullptr && in_one_table(target_va, copy_va);

@@ -122,8 +122,8 @@ auto Mapper<F, Store, T, kSharing>::unmap_run(const Cursor& cursor, usize count,
   return cleared;
 }
 
-/// Unlinks the cursor's table if it lies in `hole` and `range` has been cleared in it to the end (up to
-/// `done`), then the one above, and so on; not the root.
+/// Unlinks the cursor's table if it lies in `hole` and `range` has been cleared in it to the end
+/// (up to `done`), then the one above, and so on; not the root.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 template <typename OnUnlinked>
 void Mapper<F, Store, T, kSharing>::unlink_tables_in_hole(Cursor cursor, VirtAddr done,
@@ -145,9 +145,11 @@ void Mapper<F, Store, T, kSharing>::release_in_hole(VirtRange range, VirtRange h
                                                     OnLeaf&& on_leaf) {
   CHECK(check_range(range).has_value() && hole.contains(range));
   for_each_run<F>(geometry_, store_, root_, range, [&](const Cursor& cursor, usize count) -> usize {
-    const usize passed = for_each_leaf(cursor, count, [&](Entry& slot, VirtAddr) {
-      on_leaf(load_entry(slot).output());
-    });
+    const bool is_last = cursor.level() == Level::L3;
+    const usize passed = is_last ? count : count_invalid(cursor, count);
+    if (is_last)
+      for_each_leaf(std::span<Entry>(cursor.slots(), count),
+                    [&](Entry&, Entry found, usize) { on_leaf(found.output()); });
     const VirtAddr done = cursor.start() + passed * cursor.span();
     unlink_tables_in_hole(cursor, done, range, hole,
                           [this](Frame table, VirtAddr) { store_.free_table(table); });

@@ -75,7 +75,10 @@ void UserSpace::release_frames(FrameRange frames) {
 
 u64& UserSpace::resident_counter(Frame frame) {
   if (frame_info(frame).owner() == FrameOwner::user) return stats_.anonymous;
-  return ObjectPage(frame).kind() == MemoryObject::Kind::file ? stats_.file : stats_.shared;
+  return object_counter(ObjectPage(frame).kind());
+}
+u64& UserSpace::object_counter(MemoryObject::Kind kind) {
+  return kind == MemoryObject::Kind::file ? stats_.file : stats_.shared;
 }
 
 void UserSpace::note_resident(u64& counter) {
@@ -144,7 +147,8 @@ Result<void> UserSpace::remove_from(Vma& first, UserRange range) {
   return {};
 }
 
-/// Unmaps what was mapped in `range`, where no VMA is any more, with the tables that nobody else needs.
+/// Unmaps what was mapped in `range`, where no VMA is any more, with the tables that nobody else
+/// needs.
 void UserSpace::clear_hole(UserRange range, Mapper::Gather& owed) {
   mapper().unmap_in_hole(virt(range), virt(vmas_.hole_around(range)), owed);
   vmas_.leave_tables_to_neighbours(range);
@@ -193,11 +197,11 @@ Result<Ref<UserSpace>> UserSpace::duplicate() {
 Result<void> UserSpace::copy_vma(Vma& vma, UserSpace& child, Mapper::Gather& owed) {
   VmaTraits traits = vma.traits;
   set_lock(traits, std::nullopt);
-  Vma& copy = *TRY(child.vmas_.make(vma.range(), traits, vma.object, vma.first_page));
-  child.account(copy, true);
-  child.vmas_.insert(copy);
+  Vma* const copy = TRY(child.vmas_.make(vma.range(), traits, vma.object, vma.first_page));
+  child.account(*copy, true);
+  Vma& whole = child.vmas_.append(*copy);
   if (traits.shared || traits.wipe_on_fork || !vma.has_tables) return {};
-  child.vmas_.find(vma.start())->has_tables = true;
+  whole.has_tables = true;
   return copy_mapped(vma, child, owed);
 }
 
@@ -205,32 +209,32 @@ Result<void> UserSpace::copy_vma(Vma& vma, UserSpace& child, Mapper::Gather& owe
 Result<void> UserSpace::copy_mapped(const Vma& vma, UserSpace& child, Mapper::Gather& owed) {
   const arch::Entry shared = shared_page_entry(vma.traits.protection);
   VirtAddr first = virt(vma.end()), last;  // of those that change here
-  arch::Entry* table = nullptr;            // the last one met here,
-  arch::Entry* copy = nullptr;             // and the child's
+  u64 anonymous = 0, objects = 0;
   Result<void> result;
-  mapper().for_each_page(virt(vma.range()), [&](arch::Entry& slot, VirtAddr va) {
-    const usize index = (reinterpret_cast<u64>(&slot) & (kPageSize - 1)) / sizeof(slot);
-    if (&slot - index != table) [[unlikely]] {
-      if (!result.has_value()) return;
-      const Result<arch::Entry*> reached = child.mapper().reach_page(va);
-      if (!reached.has_value()) return void(result = reached.error());
-      table = &slot - index;
-      copy = reached.value() - index;
-    }
-    const arch::Entry found = load_entry(slot);
-    const Frame frame = found.output();
-    const arch::Entry wanted = shared.advanced(frame.number());
-    if (wanted != found) {
-      store_entry(slot, wanted);
-      if (va < first) first = va;
-      last = va;
-    }
-    if (!is_zero_frame(frame)) {
-      frame_info(frame).add_reference();
-      ++child.resident_counter(frame);
-    }
-    store_entry(copy[index], wanted);
+  mapper().for_each_last_table(virt(vma.range()), [&](std::span<arch::Entry> slots, VirtAddr va) {
+    arch::Entry* copies = nullptr;  // the child's, as from slots[0] on
+    Mapper::for_each_leaf(slots, [&](arch::Entry& slot, arch::Entry found, usize i) {
+      if (copies == nullptr) [[unlikely]] {
+        if (!result.has_value()) return;
+        const Result<arch::Entry*> reached = child.mapper().reach_page(va + i * kPageSize);
+        if (!reached.has_value()) return void(result = reached.error());
+        copies = reached.value() - i;
+      }
+      const Frame frame = found.output();
+      const arch::Entry wanted = shared.advanced(frame.number());
+      store_entry(copies[i], wanted);
+      if (wanted != found) {
+        store_entry(slot, wanted);
+        last = va + i * kPageSize;
+        if (last < first) first = last;
+      }
+      if (is_zero_frame(frame)) return;
+      const bool is_anonymous = frame_info(frame).add_reference() == FrameOwner::user;
+      ++(is_anonymous ? anonymous : objects);
+    });
   });
+  child.stats_.anonymous += anonymous;
+  if (objects != 0) child.object_counter(vma.object->kind()) += objects;
   if (first <= last) owed.invalidate(first, last - first + kPageSize, kPageSize);
   return result;
 }
@@ -288,9 +292,9 @@ PageCounts UserSpace::count_pages(UserRange range) {
   for (UserAddr at = range.start(); at < range.end();) {
     const UserAddr end = range.end() - at > kPiece ? at + kPiece : range.end();
     Guard guard(lock_);
-    mapper().for_each_page(virt(UserRange::between(at, end)), [&](arch::Entry& entry, VirtAddr) {
-      count_page(entry.output(), counts);
-    });
+    mapper().for_each_page(
+        virt(UserRange::between(at, end)),
+        [&](arch::Entry&, arch::Entry found, VirtAddr) { count_page(found.output(), counts); });
     at = end;
   }
   return counts;

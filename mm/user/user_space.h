@@ -280,6 +280,7 @@ class UserSpace : public RefCounted {
   void count_resident(Frame frame, bool there);
   static void count_page(Frame frame, PageCounts& counts);
   u64& resident_counter(Frame frame);
+  u64& object_counter(MemoryObject::Kind kind);
   void note_resident(u64& counter);
   void clear_pages(UserRange range, Mapper::Gather& owed);
   Result<void> remove(UserRange range);

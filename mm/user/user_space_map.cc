@@ -184,8 +184,8 @@ void UserSpace::protect_mapped(const Vma& vma, bool becomes_code, Mapper::Gather
   const arch::Entry shared = shared_page_entry(vma.traits.protection);
   const VirtRange range = virt(vma.range());
   if (becomes_code) {
-    mapper().for_each_page(range, [](arch::Entry& slot, VirtAddr) {
-      make_executable(load_entry(slot).output());
+    mapper().for_each_page(range, [](arch::Entry&, arch::Entry found, VirtAddr) {
+      make_executable(found.output());
     });
   }
   if (vma.traits.shared || full == shared)

@@ -50,6 +50,15 @@ Vma& VmaTree::insert(Vma& vma) {
   return vma;
 }
 
+Vma& VmaTree::append(Vma& vma) {
+  Vma* const below = last();
+  if (below == nullptr)
+    tree_.insert(vma);
+  else
+    tree_.insert_after(*below, vma);
+  return join_to(below, &vma) ? *below : vma;
+}
+
 bool VmaTree::extend(UserRange range, const VmaTraits& traits, const Ref<MemoryObject>& object,
                      u64 first_page) {
   const Likeness wanted{traits, object.get(), first_page, range.size() >> kPageShift};

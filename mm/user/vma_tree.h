@@ -39,6 +39,8 @@ class VmaTree {
   /// Puts `vma` where nothing is, and makes it one with neighbours that are alike. `vma` may be
   /// gone afterwards; returns what holds its addresses.
   Vma& insert(Vma& vma);
+  /// The same for one that lies above all others.
+  Vma& append(Vma& vma);
   /// Makes `range`, where nothing is, part of a neighbour that is alike, so that it needs no VMA of its
   /// own. False if there is no such neighbour.
   bool extend(UserRange range, const VmaTraits& traits, const Ref<MemoryObject>& object,

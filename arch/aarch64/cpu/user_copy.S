@@ -28,27 +28,33 @@
         \instruction \operands
         .endm
 
-/* Eight words from [x1] to x3 to x10; from there to [x0]. */
-        .macro  load_block access, load, fixup
-        \access \fixup, \load, x3, [x1]
-        \access \fixup, \load, x4, [x1, #8]
-        \access \fixup, \load, x5, [x1, #16]
-        \access \fixup, \load, x6, [x1, #24]
-        \access \fixup, \load, x7, [x1, #32]
-        \access \fixup, \load, x8, [x1, #40]
-        \access \fixup, \load, x9, [x1, #48]
-        \access \fixup, \load, x10, [x1, #56]
+/*
+ * Eight words from [x1] to x3 to x10: one by one (LDTR has no form for pairs), or in pairs where no fault
+ * can be.
+ */
+        .macro  load_words access, load, fixup
+        .irp    n, 3, 4, 5, 6, 7, 8, 9, 10
+        \access \fixup, \load, x\n, [x1, #(\n - 3) * 8]
+        .endr
+        .endm
+        .macro  load_pairs access, load, fixup
+        ldp     x3, x4, [x1]
+        ldp     x5, x6, [x1, #16]
+        ldp     x7, x8, [x1, #32]
+        ldp     x9, x10, [x1, #48]
         .endm
 
-        .macro  store_block access, store, fixup
-        \access \fixup, \store, x3, [x0]
-        \access \fixup, \store, x4, [x0, #8]
-        \access \fixup, \store, x5, [x0, #16]
-        \access \fixup, \store, x6, [x0, #24]
-        \access \fixup, \store, x7, [x0, #32]
-        \access \fixup, \store, x8, [x0, #40]
-        \access \fixup, \store, x9, [x0, #48]
-        \access \fixup, \store, x10, [x0, #56]
+/* And from there to [x0]. */
+        .macro  store_words access, store, fixup
+        .irp    n, 3, 4, 5, 6, 7, 8, 9, 10
+        \access \fixup, \store, x\n, [x0, #(\n - 3) * 8]
+        .endr
+        .endm
+        .macro  store_pairs access, store, fixup
+        stp     x3, x4, [x0]
+        stp     x5, x6, [x0, #16]
+        stp     x7, x8, [x0, #32]
+        stp     x9, x10, [x0, #48]
         .endm
 
 /*
@@ -60,12 +66,12 @@
  * Out       x0   bytes not copied
  * Clobbers  x1 to x10, x16, x17
  */
-        .macro  copy_function name, load_access, load, load_byte, store_access, store, store_byte
+        .macro  copy_function name, load_block, load_access, load, load_byte, store_block, store_access, store, store_byte
 FUNCTION \name
         subs    x2, x2, #64
         b.lo    2f
-1:      load_block \load_access, \load, 6f
-        store_block \store_access, \store, 6f
+1:      \load_block \load_access, \load, 6f
+        \store_block \store_access, \store, 6f
         add     x0, x0, #64
         add     x1, x1, #64
         subs    x2, x2, #64
@@ -96,9 +102,9 @@ FUNCTION \name
 END \name
         .endm
 
-        copy_function copy_in_bytes, access_user, ldtr, ldtrb, access_sure, str, strb
-        copy_function copy_out_bytes, access_sure, ldr, ldrb, access_user, sttr, sttrb
-        copy_function copy_checked_bytes, access_checked, ldr, ldrb, access_checked, str, strb
+        copy_function copy_in_bytes, load_words, access_user, ldtr, ldtrb, store_pairs, access_sure, str, strb
+        copy_function copy_out_bytes, load_pairs, access_sure, ldr, ldrb, store_words, access_user, sttr, sttrb
+        copy_function copy_checked_bytes, load_words, access_checked, ldr, ldrb, store_words, access_checked, str, strb
 
 /*
  * clear_out_bytes: zeros into a program's memory.
