@@ -120,7 +120,7 @@ class Mapper {
   /// that there is, lowest first.
   template <typename OnSlots>
   void for_each_last_table(VirtRange range, OnSlots&& on_slots);
-  /// Calls `on_leaf(Entry& slot, Entry found, usize index)` for the mapped pages among such slots.
+  /// Calls `on_leaf(Entry& slot, Entry found)` for the mapped pages among such slots.
   template <typename OnLeaf>
   static void for_each_leaf(std::span<Entry> slots, OnLeaf&& on_leaf);
 

@@ -24,9 +24,11 @@ template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kS
 template <typename OnPage>
 void Mapper<F, Store, T, kSharing>::for_each_page(VirtRange range, OnPage&& on_page) {
   for_each_last_table(range, [&](std::span<Entry> slots, VirtAddr va) {
-    for_each_leaf(slots, [&](Entry& slot, Entry found, usize i) {
-      on_page(slot, found, va + i * kPageSize);
-    });
+    for (Entry& slot : slots) {
+      const Entry found = load_entry(slot);
+      if (found.kind(Level::L3) == Kind::leaf) on_page(slot, found, va);
+      va = va + kPageSize;
+    }
   });
 }
 
@@ -42,15 +44,13 @@ usize Mapper<F, Store, T, kSharing>::count_invalid(const Cursor& cursor, usize c
   return count;
 }
 
-/// Calls `on_leaf(Entry& slot, Entry found, usize index)` for the pages among slots of the last
-/// level.
+/// Calls `on_leaf(Entry& slot, Entry found)` for the pages among slots of the last level.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 template <typename OnLeaf>
 void Mapper<F, Store, T, kSharing>::for_each_leaf(std::span<Entry> slots, OnLeaf&& on_leaf) {
   for (Entry& slot : slots) {
     const Entry found = load_entry(slot);
-    if (found.kind(Level::L3) == Kind::leaf)
-      on_leaf(slot, found, static_cast<usize>(&slot - slots.data()));
+    if (found.kind(Level::L3) == Kind::leaf) on_leaf(slot, found);
   }
 }
 

@@ -149,7 +149,7 @@ void Mapper<F, Store, T, kSharing>::release_in_hole(VirtRange range, VirtRange h
     const usize passed = is_last ? count : count_invalid(cursor, count);
     if (is_last)
       for_each_leaf(std::span<Entry>(cursor.slots(), count),
-                    [&](Entry&, Entry found, usize) { on_leaf(found.output()); });
+                    [&](Entry&, Entry found) { on_leaf(found.output()); });
     const VirtAddr done = cursor.start() + passed * cursor.span();
     unlink_tables_in_hole(cursor, done, range, hole,
                           [this](Frame table, VirtAddr) { store_.free_table(table); });

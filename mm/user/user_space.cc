@@ -213,7 +213,8 @@ Result<void> UserSpace::copy_mapped(const Vma& vma, UserSpace& child, Mapper::Ga
   Result<void> result;
   mapper().for_each_last_table(virt(vma.range()), [&](std::span<arch::Entry> slots, VirtAddr va) {
     arch::Entry* copies = nullptr;  // the child's, as from slots[0] on
-    Mapper::for_each_leaf(slots, [&](arch::Entry& slot, arch::Entry found, usize i) {
+    Mapper::for_each_leaf(slots, [&](arch::Entry& slot, arch::Entry found) {
+      const usize i = static_cast<usize>(&slot - slots.data());
       if (copies == nullptr) [[unlikely]] {
         if (!result.has_value()) return;
         const Result<arch::Entry*> reached = child.mapper().reach_page(va + i * kPageSize);
