@@ -66,10 +66,10 @@ bench: kernel initramfs ## count the instructions of each operation, and print t
 	@$(PYTHON) tests/bench.py
 
 .PHONY: test test-deep selftest unit coverage tlbsan litmus
-test: setup-browser ## every fast test; ends with `N passed, N failed, N skipped`
+test: setup-tests ## every fast test; ends with `N passed, N failed, N skipped`
 	+@$(PYTHON) tests/run.py
 
-test-deep: setup-browser ## the long checks too: the whole boot matrix, coverage
+test-deep: setup-tests ## the long checks too: the whole boot matrix, coverage
 	+@$(PYTHON) tests/run.py --deep
 
 selftest: test-kernel test-initramfs ## the tests inside the kernel, as it prints them
@@ -92,12 +92,12 @@ busybox: initramfs ## fetch Debian's busybox for arm64, and pack it: make run IN
 	$(call say,BUSYBOX,$(BUILD)/busybox.cpio)
 	$(Q)sh qemu/busybox.sh $(BUILD)/busybox.cpio $(ROOTFS_PROGRAMS)
 
-.PHONY: setup setup-browser help clean format
+.PHONY: setup setup-tests help clean format
 setup: ## install the tools that are missing; SETUP=no only prints the command
 	@SETUP=$(SETUP) sh qemu/setup.sh
 
-setup-browser: # what the tests need on top
-	@SETUP=$(SETUP) sh qemu/setup.sh browser
+setup-tests: # what the tests need on top
+	@SETUP=$(SETUP) sh qemu/setup.sh tests
 
 format: setup ## lay out the C++ sources as .clang-format says
 	@find arch kernel mm tests -name '*.cc' -o -name '*.h' | xargs clang-format -i

@@ -1,13 +1,12 @@
 #!/bin/sh
 # Sees to it that the tools are there that build, start and test Meridian.
 #
-#   sh qemu/setup.sh [browser] [EXTRA...]
+#   sh qemu/setup.sh [tests] [EXTRA...]
 #
 # Silent and quick when nothing is missing. Else it says what is missing and why it is needed, and
 # installs it with apt-get, as root or through sudo. SETUP=no in the environment: it only prints the
 # command to type, and fails. A system without Debian's packages gets the list of tools by name.
-# `browser` is what the tests of the pages need beyond that; EXTRA names a tool that only one target
-# needs (clang-format).
+# `tests` is what the tests alone need; EXTRA names a tool that only one target needs (clang-format).
 set -eu
 
 PYTHON=${PYTHON:-/usr/bin/python3}
@@ -51,16 +50,18 @@ check_tools() {
     need node-d3 "D3 (BSD licence): draws and zooms in the pages of make map" test -e /usr/share/nodejs/d3/dist/d3.min.js
     for extra; do
         case $extra in
-        browser) check_browser ;;
+        tests) check_test_tools ;;
         *) need "$extra" "asked for" command_ "$extra" ;;
         esac
     done
 }
 
-check_browser() {
+check_test_tools() {
     need chromium "shows the pages to their tests, without a screen" command_ chromium
     need chromium-driver "steers it" command_ chromedriver
     need python3-selenium "speaks to that" module selenium
+    need clang "compiles the fuzz targets" command_ clang++
+    need libclang-rt-dev "libFuzzer, which runs them" library clang++ "libclang_rt.fuzzer-$(uname -m).a"
 }
 
 is_debian() {

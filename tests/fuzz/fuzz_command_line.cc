@@ -2,6 +2,7 @@
 // sources: kernel/init/command_line.cc
 /// Any text at all as the kernel's command line: what is printed about it is printable.
 #include "kernel/init/command_line.h"
+#include "kernel/lib/command_line_word.h"
 
 using namespace meridian;
 
