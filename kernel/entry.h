@@ -48,13 +48,17 @@ struct BootInfo {
 [[noreturn]] void secondary_main();
 
 // The exceptions (arch/aarch64/trap). Each is called with interrupts masked, on the kernel stack,
-// and may unmask them; what it leaves in the frame is what the interrupted code goes on with.
+// and may unmask them; what it leaves in the frame is what the interrupted code goes on with. But the
+// first two return with everything masked (arch::mask_exceptions()); and if they have changed registers
+// that functions keep, x19 to x28, they leave for EL0 themselves (arch::go_to_user()), since nobody
+// loads these when they return.
 
-/// A system call from EL0: the Linux number in x8, arguments in x0 to x5; the result goes to x0.
-void handle_syscall(arch::TrapFrame& frame);
+/// A system call from EL0: the Linux number in x8, arguments in x0 to x5; the result goes to x0. (The
+/// vector calls it, with nothing in between.)
+extern "C" void handle_syscall(arch::TrapFrame& frame);
 
 /// Anything else that a program did. Does not return if that ends it.
-void handle_user_fault(arch::TrapFrame& frame, const arch::Fault& fault);
+void handle_user_fault(arch::TrapFrame& frame);
 
 /// An interrupt came while a program ran, which goes on with `frame`; interrupts are masked when it
 /// returns, too. It may not return: a signal may end the program.

@@ -3,6 +3,7 @@
 /// not do.
 #include <arch/interrupts.h>
 #include <arch/trap.h>
+#include <arch/user.h>
 
 #include "kernel/entry.h"
 #include "kernel/proc/exit.h"
@@ -37,16 +38,18 @@ FaultOutcome resolve(const arch::Fault& fault) {
 
 }  // namespace
 
-void handle_user_fault(arch::TrapFrame& frame, const arch::Fault& fault) {
+void handle_user_fault(arch::TrapFrame& frame) {
+  const arch::Fault fault = arch::Fault::of(frame);
   arch::unmask_interrupts();
   const FaultOutcome outcome = resolve(fault);
   if (outcome == FaultOutcome::out_of_memory) exit_process(ProcessEnd::killed(kSigkill));
-  if (outcome != FaultOutcome::resolved) {
-    Process& me = Process::current();
-    force_signal(me, signal_of(fault, outcome), frame, fault);
-  }
-  arch::mask_interrupts();
-  before_user(frame);
+  if (outcome != FaultOutcome::resolved)
+    force_signal(Process::current(), signal_of(fault, outcome), frame, fault);
+  arch::mask_exceptions();
+  if (!current_thread().is_interrupted()) [[likely]]
+    return;
+  act_on_signals(frame, nullptr);
+  arch::go_to_user(frame);
 }
 
 /// It may sleep; so copies to and from programs are made with interrupts on.

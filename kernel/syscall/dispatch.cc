@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <arch/interrupts.h>
 #include <arch/trap.h>
+#include <arch/user.h>
 
 #include <atomic>
 #include <span>
@@ -39,18 +40,22 @@ constexpr auto kCalls = [] {
   return calls;
 }();
 
-const SyscallEntry* find_call(u32 number) {
+const SyscallEntry* find_call(u64 number) {
   return number < kSyscallNumbers ? kCalls[number] : nullptr;
 }
 
+constinit struct {
+  std::atomic<SyscallObserver> before{nullptr}, after{nullptr};
+} observers;
 constinit std::array<std::atomic<u64>, kSyscallNumbers + 1> counts{};
-constinit std::atomic<SyscallObserver> observer_of_calls{nullptr}, observer_of_results{nullptr};
+
+void count(u64 number) { counts[number].fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace
 
 void observe_syscalls(SyscallObserver before, SyscallObserver after) {
-  observer_of_results.store(after, std::memory_order_release);
-  observer_of_calls.store(before, std::memory_order_release);
+  observers.after.store(after, std::memory_order_release);
+  observers.before.store(before, std::memory_order_release);
 }
 
 SyscallCount syscall_count(u32 number) {
@@ -61,32 +66,58 @@ SyscallCount syscall_count(u32 number) {
           .calls = counts[number].load(std::memory_order_relaxed)};
 }
 
-/// The number is w8, as on Linux: the upper half of x8 does not count.
-void handle_syscall(arch::TrapFrame& frame) {
-  const u32 number = static_cast<u32>(frame.x[8]);
-  counts[number < kSyscallNumbers ? number : kSyscallNumbers].fetch_add(1,
-                                                                        std::memory_order_relaxed);
-  const SyscallEntry* entry = find_call(number);
-  if (entry == nullptr) {
-    frame.x[0] = SyscallResult(Errno::enosys).raw();
-    return;
-  }
-  const Syscall call{Process::current(), frame, std::span(frame.x).first<6>()};
-  const u64 first_argument = frame.x[0];
-  const SyscallObserver observer = observer_of_calls.load(std::memory_order_relaxed);
-  if (observer != nullptr) [[unlikely]]
-    observer(call);
-  arch::unmask_interrupts();  // a call may take long
-  frame.x[0] = entry->function(call).raw();
-  arch::mask_interrupts();
-  if (observer != nullptr) [[unlikely]]
-    if (const SyscallObserver after = observer_of_results.load(std::memory_order_acquire))
-      after(call);
-  if (current_thread().is_interrupted()) [[unlikely]] {
-    const InterruptedCall interrupted{.x0 = first_argument, .restart = entry->restart};
-    const bool is_interrupted = frame.x[0] == SyscallResult(Errno::eintr).raw();
+namespace {
+
+[[gnu::noinline]] void refuse(arch::TrapFrame& frame, u64 number) {
+  count(number < kSyscallNumbers ? number : kSyscallNumbers);
+  frame.x[0] = SyscallResult(Errno::enosys).raw();
+}
+
+/// Back to EL0 after a call that gave `result`, by way of the signals that came meanwhile. x0 in the
+/// frame is still the first argument.
+[[noreturn, gnu::noinline]] void leave(arch::TrapFrame& frame, const SyscallEntry& entry,
+                                       u64 result) {
+  const InterruptedCall interrupted{.x0 = frame.x[0], .restart = entry.restart};
+  frame.x[0] = result;
+  if (current_thread().is_interrupted()) {
+    const bool is_interrupted = result == SyscallResult(Errno::eintr).raw();
     act_on_signals(frame, is_interrupted ? &interrupted : nullptr);
   }
+  arch::go_to_user(frame);
+}
+
+u64 make_call(const Syscall& call, const SyscallEntry& entry) {
+  arch::unmask_interrupts();  // it may take long
+  const u64 result = entry.function(call).raw();
+  arch::mask_exceptions();
+  return result;
+}
+
+[[noreturn, gnu::noinline]] void make_observed_call(const Syscall& call, const SyscallEntry& entry,
+                                                    SyscallObserver before) {
+  before(call);
+  const u64 first_argument = call.frame.x[0];
+  call.frame.x[0] = make_call(call, entry);
+  if (const SyscallObserver after = observers.after.load(std::memory_order_acquire)) after(call);
+  leave(call.frame, entry, std::exchange(call.frame.x[0], first_argument));
+}
+
+}  // namespace
+
+/// The number is w8, as on Linux: the upper half of x8 does not count.
+extern "C" void handle_syscall(arch::TrapFrame& frame) {
+  const u64 number = static_cast<u32>(frame.x[8]);
+  const SyscallEntry* const entry = find_call(number);
+  if (entry == nullptr) [[unlikely]]
+    return refuse(frame, number);
+  count(number);
+  const Syscall call{Process::current(), frame, std::span(frame.x).first<6>()};
+  if (const SyscallObserver before = observers.before.load(std::memory_order_relaxed)) [[unlikely]]
+    make_observed_call(call, *entry, before);
+  const u64 result = make_call(call, *entry);
+  if (entry->changes_registers || current_thread().is_interrupted()) [[unlikely]]
+    leave(frame, *entry, result);
+  frame.x[0] = result;
 }
 
 }  // namespace meridian

@@ -35,7 +35,7 @@ inline constexpr SyscallEntry kProcessCalls[] = {
     {173, "getppid", sys_getppid},
     {178, "gettid", sys_getpid},
     {220, "clone", sys_clone},
-    {221, "execve", sys_execve},
+    {221, "execve", sys_execve, SyscallEntry::Restart::never, true},
     {260, "wait4", sys_wait4},
 };
 

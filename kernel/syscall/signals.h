@@ -31,7 +31,7 @@ inline constexpr SyscallEntry kSignalCalls[] = {
     {137, "rt_sigtimedwait", sys_rt_sigtimedwait, SyscallEntry::Restart::never},
     {138, "rt_sigqueueinfo", sys_rt_sigqueueinfo},
     // What it returns is the interrupted code's x0, and may look like EINTR.
-    {139, "rt_sigreturn", sys_rt_sigreturn, SyscallEntry::Restart::never},
+    {139, "rt_sigreturn", sys_rt_sigreturn, SyscallEntry::Restart::never, true},
     {240, "rt_tgsigqueueinfo", sys_rt_tgsigqueueinfo},
 };
 

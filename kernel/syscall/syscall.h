@@ -31,6 +31,7 @@ struct SyscallEntry {
   std::string_view name;
   SyscallResult (*function)(const Syscall&);
   Restart restart = Restart::with_handlers;  // if it ends with EINTR
+  bool changes_registers = false;            // others than x0
 };
 
 /// Whoever wants to see each call as it comes in, before it is carried out, and maybe when it has its

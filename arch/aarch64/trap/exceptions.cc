@@ -42,8 +42,6 @@ constexpr const char* kDoors[] = {
     "SError in AArch32",
 };
 
-Fault fault_of(const TrapFrame& frame) { return {frame.esr, frame.far, frame.elr}; }
-
 /// Did the kernel fault where something is mapped? A CPU without FEAT_ETS2 may have walked for an
 /// access before it loaded what told it that the address is mapped now, by another CPU
 /// (tests/litmus/publish-to-others.litmus). The same access, made again, goes through.
@@ -64,7 +62,11 @@ extern const char trap_vectors[] [[gnu::visibility("hidden")]];
 [[gnu::visibility("hidden")]] constinit u8* overflow_stack_tops[kMaxCpus] = {
     boot_overflow_stack + sizeof boot_overflow_stack};
 
-void trap_syscall(TrapFrame* frame) { handle_syscall(*frame); }
+void trap_el0_fault(TrapFrame* frame) {
+  if (frame->irqs_masked()) [[unlikely]]  // no program runs so, only a probe
+    end_user_probe(Fault::of(*frame));
+  handle_user_fault(*frame);
+}
 
 void trap_irq(TrapFrame* frame) {
   handle_irqs();
@@ -72,17 +74,11 @@ void trap_irq(TrapFrame* frame) {
   if (frame->from_user()) before_user(*frame);
 }
 
-void trap_el0_fault(TrapFrame* frame) {
-  const Fault fault = fault_of(*frame);
-  end_user_probe(fault);
-  handle_user_fault(*frame, fault);
-}
-
 /// A fault of the kernel's own: expected where the exception table says so. One of a copy to or from
 /// a program may first be turned into memory; no other, since what the kernel may not do with its
 /// own rights would only fault again.
 void trap_el1_sync(TrapFrame* frame) {
-  const Fault fault = fault_of(*frame);
+  const Fault fault = Fault::of(*frame);
   if (is_spurious(fault)) return;
   const ExEntry* entry = find_ex_entry(*frame);
   const bool may_be_resolved = entry != nullptr && entry->kind == ExKind::user_copy;
@@ -92,11 +88,11 @@ void trap_el1_sync(TrapFrame* frame) {
 }
 
 void trap_unexpected(TrapFrame* frame, u64 door) {
-  handle_fatal_fault(*frame, fault_of(*frame), kDoors[door]);
+  handle_fatal_fault(*frame, Fault::of(*frame), kDoors[door]);
 }
 
 void trap_stack_overflow(TrapFrame* frame) {
-  handle_fatal_fault(*frame, fault_of(*frame), "kernel stack overflow");
+  handle_fatal_fault(*frame, Fault::of(*frame), "kernel stack overflow");
 }
 
 }  // extern "C"

@@ -13,9 +13,18 @@
 
         .section .text.vectors, "ax"
 
-/* x0 to x29, the first fifteen pairs. */
+/* x0 to x29, the first fifteen pairs, where SP points; or in a new frame. */
         .macro  store_pairs
         stp     x0, x1, [sp, #16 * 0]
+        store_other_pairs
+        .endm
+
+        .macro  push_pairs
+        stp     x0, x1, [sp, #-TRAP_FRAME_SIZE]!
+        store_other_pairs
+        .endm
+
+        .macro  store_other_pairs
         stp     x2, x3, [sp, #16 * 1]
         stp     x4, x5, [sp, #16 * 2]
         stp     x6, x7, [sp, #16 * 3]
@@ -32,8 +41,17 @@
         stp     x28, x29, [sp, #16 * 14]
         .endm
 
-        .macro  load_pairs
-        ldp     x0, x1, [sp, #16 * 0]
+/* The way back of push_pairs. */
+        .macro  pop_pairs
+        ldp     x20, x21, [sp, #16 * 10]
+        ldp     x22, x23, [sp, #16 * 11]
+        ldp     x24, x25, [sp, #16 * 12]
+        ldp     x26, x27, [sp, #16 * 13]
+        pop_scratch_pairs
+        .endm
+
+/* The same without the registers that functions keep, but for those that stand beside others. */
+        .macro  pop_scratch_pairs
         ldp     x2, x3, [sp, #16 * 1]
         ldp     x4, x5, [sp, #16 * 2]
         ldp     x6, x7, [sp, #16 * 3]
@@ -43,21 +61,30 @@
         ldp     x14, x15, [sp, #16 * 7]
         ldp     x16, x17, [sp, #16 * 8]
         ldp     x18, x19, [sp, #16 * 9]
-        ldp     x20, x21, [sp, #16 * 10]
-        ldp     x22, x23, [sp, #16 * 11]
-        ldp     x24, x25, [sp, #16 * 12]
-        ldp     x26, x27, [sp, #16 * 13]
         ldp     x28, x29, [sp, #16 * 14]
+        ldp     x0, x1, [sp], #TRAP_FRAME_SIZE
         .endm
 
-/* What is left of an EL0 frame: x30 and SP_EL0, ELR and SPSR. x29 = 0: no frame is above ours. */
+/*
+ * What is left of an EL0 frame: x30 and SP_EL0, ELR and SPSR. x29 = 0: no frame is above ours. x19 to x28
+ * stay the program's (return_kept_to_el0).
+ */
         .macro  store_el0_rest
-        mrs     x20, sp_el0
-        mrs     x21, elr_el1
-        mrs     x22, spsr_el1
-        stp     x30, x20, [sp, #TRAP_FRAME_X30_SP]
-        stp     x21, x22, [sp, #TRAP_FRAME_ELR_SPSR]
+        mrs     x10, sp_el0
+        mrs     x11, elr_el1
+        mrs     x12, spsr_el1
+        stp     x30, x10, [sp, #TRAP_FRAME_X30_SP]
+        stp     x11, x12, [sp, #TRAP_FRAME_ELR_SPSR]
         mov     x29, #0
+        .endm
+
+/* The way back of store_el0_rest. All is masked: ELR and SPSR are ours alone until the eret. */
+        .macro  load_el0_rest
+        ldp     x30, x10, [sp, #TRAP_FRAME_X30_SP]
+        ldp     x11, x12, [sp, #TRAP_FRAME_ELR_SPSR]
+        msr     sp_el0, x10
+        msr     elr_el1, x11
+        msr     spsr_el1, x12
         .endm
 
 /* What is left of an EL1 frame, and a frame record that leads to the interrupted function. */
@@ -72,9 +99,9 @@
         .endm
 
         .macro  store_syndrome
-        mrs     x23, esr_el1
-        mrs     x24, far_el1
-        stp     x23, x24, [sp, #TRAP_FRAME_ESR_FAR]
+        mrs     x13, esr_el1
+        mrs     x14, far_el1
+        stp     x13, x14, [sp, #TRAP_FRAME_ESR_FAR]
         .endm
 
 /*
@@ -83,8 +110,7 @@
  */
         .macro  from_el0 handler
         .balign 128
-        sub     sp, sp, #TRAP_FRAME_SIZE
-        store_pairs
+        push_pairs
         b       \handler
         .endm
 
@@ -115,16 +141,17 @@ FUNCTION trap_vectors
         from_el1 unexpected_7                   // SError
 
         .balign 128                             // EL0: a system call, before anything else
-        sub     sp, sp, #TRAP_FRAME_SIZE
-        store_pairs
-        mrs     x25, esr_el1
+        push_pairs
+        mrs     x13, esr_el1
         store_el0_rest
-        lsr     x26, x25, #ESR_EC_SHIFT
-        cmp     x26, #ESR_EC_SVC64
-        b.ne    el0_fault
+        lsr     x14, x13, #ESR_EC_SHIFT
+        cmp     x14, #ESR_EC_SVC64
+        b.eq    el0_svc
+        mrs     x14, far_el1
+        stp     x13, x14, [sp, #TRAP_FRAME_ESR_FAR]
         mov     x0, sp
-        bl      trap_syscall
-        b       return_to_el0
+        bl      trap_el0_fault
+        b       return_kept_to_el0
 
         from_el0 el0_irq
         from_el0 unexpected_10
@@ -136,12 +163,21 @@ FUNCTION trap_vectors
         .balign 128
 END trap_vectors
 
-FUNCTION el0_fault
-        store_syndrome
+FUNCTION el0_svc
         mov     x0, sp
-        bl      trap_el0_fault
-        b       return_to_el0
-END el0_fault
+        bl      handle_syscall
+END el0_svc                                     // and on into return_kept_to_el0
+
+/*
+ * return_kept_to_el0: return_to_el0 for a frame in which nobody has changed x19 to x28 since it was
+ * stored. The compiler's functions have kept these: they hold what the program had in them. All is
+ * masked already.
+ */
+FUNCTION return_kept_to_el0
+        load_el0_rest
+        pop_scratch_pairs
+        eret
+END return_kept_to_el0
 
 FUNCTION el0_irq
         store_el0_rest
@@ -152,14 +188,9 @@ END el0_irq
 
 /* return_to_el0: load the frame at SP and go where it says. */
 FUNCTION return_to_el0
-        msr     daifset, #DAIF_ALL              // ELR and SPSR are ours alone until the eret
-        ldp     x30, x20, [sp, #TRAP_FRAME_X30_SP]
-        ldp     x21, x22, [sp, #TRAP_FRAME_ELR_SPSR]
-        msr     sp_el0, x20
-        msr     elr_el1, x21
-        msr     spsr_el1, x22
-        load_pairs
-        add     sp, sp, #TRAP_FRAME_SIZE
+        msr     daifset, #DAIF_ALL
+        load_el0_rest
+        pop_pairs
         eret
 END return_to_el0
 
@@ -186,8 +217,7 @@ FUNCTION return_to_el1
         ldp     x21, x22, [sp, #TRAP_FRAME_ELR_SPSR]
         msr     elr_el1, x21
         msr     spsr_el1, x22
-        load_pairs
-        add     sp, sp, #TRAP_FRAME_SIZE
+        pop_pairs
         eret
 END return_to_el1
 
@@ -205,7 +235,7 @@ END unexpected_\number
         .endm
 
         .macro  unexpected_el0 number
-FUNCTION unexpected_\number                     // store_pairs is done
+FUNCTION unexpected_\number                     // push_pairs is done
         store_el0_rest
         store_syndrome
         mov     x0, sp

@@ -12,6 +12,8 @@ namespace meridian::arch {
 /// alone.
 inline void mask_interrupts() { hw::mask_irqs(); }
 inline void unmask_interrupts() { hw::unmask_irqs(); }
+/// Everything that can be masked: what a way back to EL0 begins with.
+inline void mask_exceptions() { hw::mask_all(); }
 
 /// System errors (SError: a write that failed somewhere on its way) are reported from now on.
 inline void unmask_system_errors() { hw::write_daif(hw::read_daif() & ~hw::kDaifSError); }

@@ -46,6 +46,9 @@ enum class FaultAccess : u8 { read, write, execute };
 struct Fault {
   u64 esr = 0, far = 0, elr = 0;
 
+  /// What `frame` was stored for.
+  static constexpr Fault of(const TrapFrame& frame) { return {frame.esr, frame.far, frame.elr}; }
+
   constexpr Esr syndrome() const { return Esr(esr); }
   bool from_user() const;
   FaultKind kind() const;
@@ -58,7 +61,7 @@ struct Fault {
   /// permission, of levels 0 to 3. For those who must know it fast.
   bool is_about_tables() const {
     const u64 group = Esr::DFSC::decode(esr) >> 2;
-    return syndrome().is_abort() && has_address() && group >= 1 && group <= 3;
+    return syndrome().is_abort() && !Esr::FnV::is_set(esr) && group >= 1 && group <= 3;
   }
   /// The address that was accessed; meaningful if has_address().
   VirtAddr address() const { return VirtAddr(far); }
