@@ -157,6 +157,11 @@ class SmallAreas {
   /// Frames in free areas, about.
   u64 warm_pages();
 
+  /// How many blocks were made.
+  usize blocks() {
+    return blocks_made_.with([](usize made) { return made; });
+  }
+
   /// The area whose slot holds `va`, whatever its state; null if there is no such slot.
   Area* at(VirtAddr va) const {
     const u64 offset = va - window_.start();

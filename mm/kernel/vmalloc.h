@@ -80,6 +80,7 @@ struct VmallocStats {
   u64 frames;       // of those, pages with a frame that vmalloc took
   u64 lazy_frames;  // freed, but not yet back in the allocator: about so many
   u64 flushes;      // batches of frees invalidated so far
+  u64 blocks;       // of addresses for small areas: each has a table and a slab object, for ever
 };
 /// Counted now; for people, not for hot paths.
 VmallocStats vmalloc_stats();

@@ -388,7 +388,8 @@ VmallocStats VmallocCore<B>::stats() {
                      .used = 0,
                      .frames = 0,
                      .lazy_frames = 0,
-                     .flushes = flushes_.load(std::memory_order_relaxed)};
+                     .flushes = flushes_.load(std::memory_order_relaxed),
+                     .blocks = small_.blocks()};
   for (VirtAddr from(0); const std::optional<AreaInfo> area = next_area(from);) {
     stats.used += area->range.size();
     if (owns_frames(area->kind)) stats.frames += area->range.size() >> kPageShift;

@@ -277,14 +277,26 @@ bool SlabCache::is_free(const void* object) {
   });
 }
 
+/// In all CPUs' lists, each read at some moment: only its own CPU keeps a list still.
+u64 SlabCache::objects_in_lists() const {
+  const u8 id = id_.load(std::memory_order_acquire);
+  u64 count = 0;
+  for (SlabCpuLists& cpu : slab_front.cpus) {
+    SlabCpuList& list = cpu.lists[id];
+    if (std::atomic_ref(list.first).load(std::memory_order_relaxed) == nullptr) continue;
+    count += static_cast<u64>(list_capacity() -
+                              std::atomic_ref(list.room).load(std::memory_order_relaxed));
+  }
+  return count;
+}
+
 SlabStats SlabCache::stats() {
   arch::IrqGuard irq;
-  const SlabCpuList& list = slab_front.list(id_.load(std::memory_order_acquire));
-  const u64 in_list = list.first == nullptr ? 0 : static_cast<u64>(list_capacity() - list.room);
   return lists_.with([&](Lists& lists) {
     const u64 objects = lists.slabs * capacity_;
+    const u64 unused = lists.free_objects + objects_in_lists();
     return SlabStats{.name = name_,
-                     .active = objects - lists.free_objects - in_list,
+                     .active = unused < objects ? objects - unused : 0,
                      .objects = objects,
                      .slabs = lists.slabs,
                      .active_slabs = lists.slabs - lists.empty_slabs,

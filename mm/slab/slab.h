@@ -29,7 +29,7 @@ struct SlabCpuList;
 /// What slabinfo prints of one cache.
 struct SlabStats {
   const char* name;
-  u64 active;   // objects that somebody holds; those in other CPUs' lists seem so too
+  u64 active;   // objects that somebody holds (about so while other CPUs are at it)
   u64 objects;  // all there are
   u64 slabs;
   u64 active_slabs;  // of them: with an object out
@@ -121,6 +121,7 @@ class SlabCache {
   Result<Chain> new_slab();
   Chain carve(void* slab) const;
   void give_back(SlabCpuList& list);
+  u64 objects_in_lists() const;
   [[gnu::always_inline]] Chain unlink_run(SlabCpuList& list) const;
   [[gnu::always_inline]] void put_run(Lists& lists, const Chain& run);
   void release(Lists& lists, Frame slab);

@@ -250,6 +250,12 @@ class UserSpace : public RefCounted {
     const Mapper m = mapper();
     m.dump(m.half(), rule, visit);
   }
+  /// What does not hold of the invariants above, if something does not: for tests, at any time.
+  struct Finding {
+    const char* what;
+    UserAddr where;  // the page, or what was counted
+  };
+  std::optional<Finding> audit();
   /// The first table, and what the TLBs know the space by.
   Frame root() const { return root_; }
   AsidContext& asid() { return asid_; }

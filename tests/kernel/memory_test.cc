@@ -29,13 +29,11 @@ int status_of(std::string_view path, std::string_view argument) {
   return end.has_value() ? end.value().exit_status() : -1;
 }
 
-/// Twice, since the first run leaves slabs, names and page caches behind.
 void expect_success_and_no_loss(std::string_view path, std::string_view argument) {
   if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
+  const Holdings before = settled_holdings();
   EXPECT_EQ(status_of(path, argument), 0);
-  const u64 before = settled_free_frames();
-  EXPECT_EQ(status_of(path, argument), 0);
-  EXPECT_EQ(settled_free_frames(), before);
+  EXPECT_EQ(settled_holdings(), before);
 }
 
 }  // namespace
@@ -73,14 +71,14 @@ bool fail_one(u64 which, u64 nth) {
   BufferWriter<24> number;
   print(number, "{}", which);
   nth_from_mark = nth;
-  const u64 before = settled_free_frames();
+  const Holdings before = settled_holdings();
   observe_syscalls(arm_at_mark);
   const int status = status_of("/bin/one_memory_call", number.text());
   observe_syscalls(nullptr);
   // After an exec it may be the new program's C library that finds no memory, and says 127.
   EXPECT_TRUE(status == 0 || (which == kExec && status == 127));
   const bool fired = allocations_until_failure.exchange(0) == 0;
-  EXPECT_EQ(settled_free_frames(), before);
+  EXPECT_EQ(settled_holdings(), before);
   return fired;
 }
 

@@ -3,11 +3,14 @@
 
 #include <arch/clock.h>
 
+#include "kernel/fs/root.h"
 #include "kernel/proc/process_table.h"
 #include "kernel/proc/scheduler.h"
 #include "mm/frames/frames.h"
+#include "mm/kernel/kernel_space.h"
 #include "mm/kernel/vmalloc.h"
 #include "mm/slab/slab.h"
+#include "mm/user/zero_frame.h"
 #include "tests/kernel/ktest.h"
 
 namespace meridian {
@@ -25,15 +28,55 @@ void wait_for_processes() {
   sleep_until(arch::counter() + millisecond);  // the last ones leave their stacks
 }
 
+/// Tables that `count` entries of a table lead to, and those below, as far as the frame allocator gave them.
+u64 tables_behind(const arch::Entry* entries, u64 count, Level level) {
+  u64 tables = 0;
+  for (u64 i = 0; i < count; ++i) {
+    const arch::Entry entry = load_entry(entries[i]);
+    if (level == Level::L3 || entry.kind(level) != Kind::table) continue;
+    const Frame table = entry.output();
+    if (frame_state(table).owner == FrameOwner::table) ++tables;
+    tables += tables_behind(linear_map.pointer<arch::Entry>(table), kPageSize / sizeof(entry),
+                            next_level(level));
+  }
+  return tables;
+}
+
+u64 kernel_tables() {
+  KernelSpace::Tables& tables = kernel_space().tables();
+  const Level first = tables.geometry().first_level();
+  const VirtRange half = tables.mapper().half();
+  return tables_behind(linear_map.pointer<arch::Entry>(tables.root()) +
+                           tables.geometry().index(first, half.start()),
+                       half.size() / tables.geometry().entry_span(first), first);
+}
+
+u64 held_objects() {
+  u64 objects = 0;
+  for (usize id = 0; id < SlabCache::kMaxCaches; ++id)
+    if (SlabCache* const cache = slab_cache(id)) objects += cache->stats().active;
+  return objects - vmalloc_stats().blocks;
+}
+
+/// Made when they are first wanted: the files, and the frame of zeros.
+void make_what_stays() {
+  EXPECT_OK(root_start());
+  EXPECT_OK(zero_frame());
+}
+
 }  // namespace
 
-u64 settled_free_frames() {
+Holdings settled_holdings() {
+  make_what_stays();
   wait_for_processes();
   vmalloc_flush();
-  drain_slab_caches();
   const FrameStats stats = frame_stats();
-  if (running_cpus() == 1) return free_frame_count();
-  return stats.free + stats.by_owner[static_cast<usize>(FrameOwner::slab)];
+  Holdings held{.objects = held_objects()};
+  for (const FrameOwner owner : {FrameOwner::table, FrameOwner::kmalloc, FrameOwner::kernel,
+                                 FrameOwner::vmalloc, FrameOwner::user, FrameOwner::page_cache})
+    held.frames += stats.by_owner[static_cast<usize>(owner)];
+  held.frames -= kernel_tables();
+  return held;
 }
 
 }  // namespace meridian

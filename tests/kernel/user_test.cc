@@ -175,12 +175,11 @@ KERNEL_TEST(user, ASpaceGivesBackEverythingItHad) {
 KERNEL_TEST(user, AProgramEndsWithItsStatusAndGivesEverythingBack) {
   if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
   const std::string_view status[] = {"7"};
-  ASSERT_TRUE(run_to_end("/bin/quiet", status).has_value());  // and frames behind the frame table
-  const u64 before = settled_free_frames();
+  const Holdings before = settled_holdings();
   const Result<int> end = run_to_end("/bin/quiet", status);
   ASSERT_TRUE(end.has_value());
   EXPECT_EQ(end.value(), 7);
-  EXPECT_EQ(settled_free_frames(), before);
+  EXPECT_EQ(settled_holdings(), before);
   EXPECT_EQ(arch::user_root().table, the_system().boot.empty_root);
 }
 
@@ -216,7 +215,7 @@ KERNEL_TEST(user, LoadingThatRunsOutOfMemoryLeavesNothing) {
   if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
   const Result<PathStart> start = root_start();
   ASSERT_OK(start);
-  const u64 before = settled_free_frames();
+  const Holdings before = settled_holdings();
   bool fired = true;
   for (u64 nth = 1; fired; ++nth) {
     {
@@ -230,7 +229,7 @@ KERNEL_TEST(user, LoadingThatRunsOutOfMemoryLeavesNothing) {
       fired = fail.has_fired();
       EXPECT_EQ(loaded, !fired);
     }
-    EXPECT_EQ(settled_free_frames(), before);
+    EXPECT_EQ(settled_holdings(), before);
   }
 }
 

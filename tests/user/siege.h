@@ -37,6 +37,7 @@ static inline int verdict(const char* name) {
   return failures == 0 ? 0 : 1;
 }
 
+#ifdef __aarch64__
 /// The call as the kernel answers it: the C library, and its errno, stay out of it.
 static inline long call(long number, const uint64_t x[6]) {
   register long x8 asm("x8") = number;
@@ -52,6 +53,7 @@ static inline long call(long number, const uint64_t x[6]) {
                : "memory");
   return (long)x0;
 }
+#endif
 
 /// How a child ended that does `act(argument)`: 128 and the signal, or its status (0 if it came back).
 static inline int outcome_of(void (*act)(const void*), const void* argument) {

@@ -438,6 +438,7 @@ TEST_F(VmallocCoreTest, TheListNamesEveryAreaInOrder) {
   EXPECT_EQ(stats.frames, 1u + 2000 + 3 + 4);
   EXPECT_EQ(stats.used, 1_MiB + (1 + 2000 + 3 + 4 + 2) * kPageSize);
   EXPECT_EQ(stats.lazy_frames, 1u);
+  EXPECT_EQ(stats.blocks, 3u) << "of slots for one page, for three, and for stacks";
 }
 
 /// Whatever address and kind are given, only the start of an area of that kind is freed, and once.
