@@ -14,13 +14,6 @@ namespace {
 /// One at a time looks for somebody to kill; those who come meanwhile find memory, then.
 constinit Mutex one_at_a_time;
 
-Ref<Process> process_from(u32 pid) {
-  return processes().with([pid](ProcessTable& table) {
-    Process* const process = table.at_least(pid);
-    return process == nullptr ? Ref<Process>() : Ref<Process>(*process);
-  });
-}
-
 /// Calls `visit(Process&, UserSpace&)` for all that have memory, without a lock.
 template <typename Visit>
 void for_each_with_memory(Visit&& visit) {

@@ -50,4 +50,11 @@ Ref<Process> find_process(u32 pid) {
   });
 }
 
+Ref<Process> process_from(u32 pid) {
+  return processes().with([pid](ProcessTable& table) {
+    Process* const process = table.at_least(pid);
+    return process == nullptr ? Ref<Process>() : Ref<Process>(*process);
+  });
+}
+
 }  // namespace meridian

@@ -57,5 +57,8 @@ Locked<ProcessTable>& processes();
 
 /// Null if there is none, or it has ended.
 Ref<Process> find_process(u32 pid);
+/// The one with the smallest number from `pid` on, ended or not, or null: for who looks at all of them, without
+/// the lock in between.
+Ref<Process> process_from(u32 pid);
 
 }  // namespace meridian

@@ -32,14 +32,6 @@ struct Siege {
   }
 };
 
-/// The one with the smallest number from `pid` on.
-Ref<Process> process_from(u32 pid) {
-  return processes().with([&](ProcessTable& table) {
-    Process* const found = table.at_least(pid);
-    return found == nullptr ? Ref<Process>() : Ref<Process>(*found);
-  });
-}
-
 void audit_spaces(Siege& siege) {
   u32 next = 0;
   for (Ref<Process> process = process_from(next); process; process = process_from(next)) {
