@@ -10,6 +10,7 @@ that types, and reads what comes back. Both take the variables of `make run` in 
 """
 
 import os
+import re
 import subprocess
 import sys
 from typing import NamedTuple
@@ -57,13 +58,19 @@ def run_py(*arguments, **variables):
     """One call of qemu/run.py without a terminal."""
     done = subprocess.run([sys.executable, RUN_PY, *arguments], env=environment(variables), cwd=TOP,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          encoding="utf-8", errors="replace", timeout=2 * PATIENCE)
+                          encoding="utf-8", errors="replace",
+                          timeout=PATIENCE + int(variables.get("timeout", PATIENCE)))
     return Result(done.returncode, done.stdout.replace("\r", ""))
 
 
 def boot(*commands, **variables):
     """Boots, runs the shell commands, and gives what was printed and the exit status."""
     return run_py(**{"timeout": PATIENCE, "run": "; ".join(commands) or "help", **variables})
+
+
+def holdings(output):
+    """What was in use, to the frame and the object, each time the test image was asked (`holdings`)."""
+    return re.findall(r"^held: (\d+ frames, \d+ objects)$", output, re.MULTILINE)
 
 
 class Session(session.Session):

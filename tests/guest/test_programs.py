@@ -9,15 +9,11 @@ import struct
 
 import pytest
 
-from machine import BUILD, TEST_INITRAMFS, boot
+from machine import BUILD, PATIENCE, TEST_IMAGE, TEST_INITRAMFS, boot, holdings
 
 HELLO = os.path.join(BUILD, "rootfs/bin/hello")
 KERNEL_TEXT = 0xFFFF800008000000
 LINEAR = 0xFFFF000000000000
-
-
-def free_kilobytes(output):
-    return re.findall(r"^MemFree: +(\d+) kB$", output, re.MULTILINE)
 
 
 def test_a_program_says_hello_and_ends_with_its_status():
@@ -63,11 +59,10 @@ def test_a_program_that_touches_nothing_is_killed(address, words):
 
 
 def test_programs_give_back_all_they_had():
-    # Freed stacks come back many at once, when it is worth it.
-    output = boot("run hello", "meminfo", "run hello", "run attack load 0", "run attack store 0xffff800008000000",
-                  "meminfo").output
-    before, after = (int(free) for free in free_kilobytes(output))
-    assert before - 4 * 16 - 16 < after <= before
+    result = boot("holdings", "run hello", "run attack load 0", "run attack store 0xffff800008000000", "holdings",
+                  kernel=TEST_IMAGE)
+    before, after = holdings(result.output)
+    assert before == after
 
 
 def test_what_a_program_may_rely_on():
@@ -85,6 +80,15 @@ def test_tables_can_change_on_several_cpus_at_once(cpus):
     result = boot("run tables 4", cpus=cpus, initrd=TEST_INITRAMFS)
     assert "tables: 4 workers did what they should" in result.output
     assert result.status == 0
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("cpus, layout, workers", [(4, "arm64", 8), (8, "arm64", 12), (8, "i386", 12)])
+def test_processes_change_their_memory_at_random_for_a_minute(cpus, layout, workers):
+    result = boot(f"siege 60 {workers}", cpus=cpus, layout=layout, timeout=4 * PATIENCE, kernel=TEST_IMAGE,
+                  initrd=TEST_INITRAMFS)
+    assert re.search(r"^# siege_mappings: \d{4,} attempts, 0 came out wrong$", result.output, re.MULTILINE), result.output
+    assert result.status == 0, result.output
 
 
 def test_unknown_system_calls_are_counted():
@@ -178,10 +182,10 @@ def test_a_file_that_is_no_program_gets_one_clear_line(tmp_path):
     archive = tmp_path / "bad.cpio"
     archive.write_bytes(newc(*((f"bin/{name}", data) for name, (data, _) in bad.items())))
     commands = [f"run {name}" for name in bad]
-    result = boot(*commands, "meminfo", *commands, "meminfo", initrd=archive)  # the first fill caches
+    result = boot("holdings", *commands, "holdings", initrd=archive, kernel=TEST_IMAGE)
     for name, (_, words) in bad.items():
-        assert result.output.count(f"run: '{name}' cannot run: {words} (at byte ") == 2, result.output
-    before, after = free_kilobytes(result.output)
+        assert result.output.count(f"run: '{name}' cannot run: {words} (at byte ") == 1, result.output
+    before, after = holdings(result.output)
     assert before == after
     assert result.status == 126
 
@@ -192,8 +196,10 @@ def test_more_memory_than_there_is_gets_one_clear_line(tmp_path):
     data = program_headers(hello)[1][1]
     archive = tmp_path / "large.cpio"
     archive.write_bytes(newc(("bin/large", patched(hello, (data + 40, "<Q", 1 << 32)))))
-    result = boot("meminfo", "run large", "meminfo", initrd=archive, mem="128M")
+    result = boot("holdings", "run large", "holdings", initrd=archive, mem="128M", kernel=TEST_IMAGE)
     assert result.output.count("run: 'large' cannot run: out of frames") == 1
+    before, after = holdings(result.output)
+    assert before == after
     assert result.status == 126
 
 

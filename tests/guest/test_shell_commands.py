@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from machine import INITRAMFS, boot
+from machine import INITRAMFS, TEST_IMAGE, boot, holdings
 
 
 def run(*commands, **variables):
@@ -183,17 +183,17 @@ def test_frames_says_who_has_each_frame_of_ram(layout, zones):
 
 
 def test_what_is_allocated_by_hand_can_be_freed_and_leaves_nothing():
-    first = boot("alloc pages 3", "alloc kmalloc 100", "alloc kmalloc 100K", "alloc vmalloc 1M", "alloc").output
+    allocs = ("holdings", "alloc pages 3", "alloc kmalloc 100", "alloc kmalloc 100K", "alloc vmalloc 1M", "alloc")
+    first = run(*allocs, kernel=TEST_IMAGE)
     addresses = re.findall(r"^([0-9a-f]{16}) +\d+ bytes", first, re.MULTILINE)
     assert len(addresses) == 4
     frees = [f"free 0x{address}" for address in addresses]
-    # Once to warm the caches up, then between two looks at what is free.
-    allocs = ("alloc pages 3", "alloc kmalloc 100", "alloc kmalloc 100K", "alloc vmalloc 1M")
-    output = run("meminfo", *allocs, "alloc", mem="64M")
-    held = sum(int(n) for n in re.findall(r"^[0-9a-f]{16} +(\d+) bytes", output, re.MULTILINE))
+    held = sum(int(n) for n in re.findall(r"^[0-9a-f]{16} +(\d+) bytes", first, re.MULTILINE))
     assert held == 8 * 4096 + 100 + 100 * 1024 + 1024 * 1024
-    output = run(*allocs, *frees, "alloc")
+    output = run(*allocs, *frees, "alloc", "holdings", kernel=TEST_IMAGE)
     assert "nothing is allocated by hand" in output
+    before, after = holdings(output)
+    assert before == after
 
 
 def test_memory_by_hand_holds_what_is_poked_into_it():

@@ -6,6 +6,7 @@
 #include "kernel/fs/root.h"
 #include "kernel/proc/process_table.h"
 #include "kernel/proc/scheduler.h"
+#include "kernel/shell/command.h"
 #include "mm/frames/frames.h"
 #include "mm/kernel/kernel_space.h"
 #include "mm/kernel/vmalloc.h"
@@ -78,5 +79,18 @@ Holdings settled_holdings() {
   held.frames -= kernel_tables();
   return held;
 }
+
+namespace {
+
+Result<void> cmd_holdings(Writer& out, Args& args) {
+  TRY(args.end());
+  print(out, "held: {}\n", settled_holdings());
+  return {};
+}
+
+}  // namespace
+
+SHELL_COMMAND("holdings", "holdings", "what is in use once everything has settled: to compare", cmd_holdings,
+              CommandGroup::checks);
 
 }  // namespace meridian

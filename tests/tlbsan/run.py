@@ -79,7 +79,7 @@ def part():
     return [Job("mappings", MAPPING + "; " + selftest("vmalloc.E")), Job("programs", f"{EL0_PROGRAMS}; run tables 2"),
             Job("mappings, 2 CPUs taking turns", MAPPING, "test", TAKING_TURNS),
             Job("mappings, 4 CPUs side by side", MAPPING + "; " + selftest("smp."), "test", {"CPUS": "4"}),
-            Job("programs, 4 CPUs side by side", "run tables 2", "test", {"CPUS": "4"})]
+            Job("programs, 4 CPUs side by side", "run tables 2; siege 1 4", "test", {"CPUS": "4"})]
 
 
 def everything():
@@ -90,8 +90,8 @@ def everything():
             *(Job(f"tests, {layout}", tests, "test", {"LAYOUT": layout}) for layout in LAYOUTS),
             *(Job(f"tests, {cpus} CPUs side by side", tests, "test", {"CPUS": cpus}) for cpus in ("2", "4")),
             Job("tests, 2 CPUs taking turns", tests, "test", TAKING_TURNS),
-            Job("programs, 2 CPUs taking turns", "run tables 2", "test", TAKING_TURNS),
-            *(Job(f"programs, {layout}, 4 CPUs side by side", "run tables 8 3", "test", {"CPUS": "4", "LAYOUT": layout})
+            Job("programs, 2 CPUs taking turns", "run tables 2; siege 10", "test", TAKING_TURNS),
+            *(Job(f"programs, {layout}, 4 CPUs side by side", "run tables 8 3; siege 20 6", "test", {"CPUS": "4", "LAYOUT": layout})
               for layout in LAYOUTS)]
 
 
