@@ -124,6 +124,8 @@ class Mapper {
   template <typename OnLeaf>
   static void for_each_leaf(std::span<Entry> slots, OnLeaf&& on_leaf);
 
+  /// Do these two pages have their entries in the same last table?
+  static bool in_one_table(VirtAddr a, VirtAddr b);
   /// The entry of the page at `va` in a last table; null if there is no such table, or a block.
   Entry* find_page(VirtAddr va) const;
   /// The same where nothing maps `va`: tables that are missing are added, all or none. The caller
@@ -220,7 +222,6 @@ class Mapper {
 
   // mapper_pages.h
   static usize count_invalid(const Cursor& cursor, usize count);
-  static bool in_one_table(VirtAddr a, VirtAddr b);
 
   // mapper_protect.h
   usize protect_run(const Cursor& cursor, usize count, Attributes attributes, Gather& owed);

@@ -99,7 +99,6 @@ Result<void> Mapper<F, Store, T, kSharing>::copy_pages(VirtRange range, Mapper& 
   return result;
 }
 
-/// Do these two pages have their entries in the same last table?
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 bool Mapper<F, Store, T, kSharing>::in_one_table(VirtAddr a, VirtAddr b) {
   constexpr u64 kTableSpan = kPageSize * (kPageSize / sizeof(Entry));

@@ -45,13 +45,17 @@ UserSpace::~UserSpace() {
   if (!seeded(Bug::asid_reused_without_tlbi)) tlb.invalidate_all();
   tlb.finish();
   for (const Vma* vma = next_with_tables(vmas_.first()); vma != nullptr;) {
-    const Vma* const next = next_with_tables(VmaTree::next(*vma));
-    const UserAddr end = next != nullptr ? next->start() : vmas_.bounds().end();
+    UserRange pages = vma->range();
+    vma = next_with_tables(VmaTree::next(*vma));
+    // Those with pages in the same last table at once: nothing is mapped between them.
+    for (; vma != nullptr && Mapper::in_one_table(virt(pages.last()), virt(vma->start()));
+         vma = next_with_tables(VmaTree::next(*vma)))
+      pages = UserRange::between(pages.start(), vma->end());
+    const UserAddr end = vma != nullptr ? vma->start() : vmas_.bounds().end();
     const UserRange hole = UserRange::between(vmas_.bounds().start(), end);
-    mapper().release_in_hole(virt(vma->range()), virt(hole), [](Frame frame) {
+    mapper().release_in_hole(virt(pages), virt(hole), [](Frame frame) {
       if (!is_zero_frame(frame)) drop_user_frame(frame);
     });
-    vma = next;
   }
   if constexpr (kSelfChecks) CHECK(mapper().is_empty());
   tables_.free_table(root_);
