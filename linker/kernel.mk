@@ -19,9 +19,10 @@ TEST_SOURCES   := $(call sources_under,tests/kernel)
 # tests/check_elf.py sees to it that none of it needs an absolute address.
 EARLY_SOURCES := kernel/lib/command_line_word.cc kernel/lib/parse.cc
 
-# Hosted compiler, freestanding code: nothing of Debian's Linux defaults may be left.
+# Hosted compiler, freestanding code: nothing of Debian's Linux defaults may be left. Without unwind tables in the
+# image, -g puts them among what debuggers read (.debug_frame).
 CODE_FLAGS := -std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics \
-	-fno-asynchronous-unwind-tables -fno-stack-protector -fno-omit-frame-pointer -O2 -g
+	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-stack-protector -fno-omit-frame-pointer -O2 -g
 MACHINE_FLAGS := -march=armv8-a -mgeneral-regs-only -mno-outline-atomics -mstrict-align
 # The image must run at any address: it relocates itself, and nothing may bind to another module.
 PIE_FLAGS := -fPIE -fvisibility=hidden

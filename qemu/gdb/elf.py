@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""As much of an ELF file as tells where it is loaded, and whether some memory holds it. Plain Python."""
+"""As much of an ELF file as tells where it is loaded, whether some memory holds it, and where a section is. Plain
+Python."""
 
 import struct
 from typing import NamedTuple
@@ -32,6 +33,23 @@ class Elf:
             kind, flags, offset, address, _, in_file, in_memory, _ = struct.unpack_from("<IIQQQQQQ", self._bytes, at)
             if kind == PT_LOAD:
                 self.segments.append(Segment(address, offset, in_file, in_memory, bool(flags & PF_W)))
+
+    def section(self, name):
+        """(address, content) of a section; (0, nothing) if there is none of the name."""
+        at, = struct.unpack_from("<Q", self._bytes, 40)
+        size, count, names = struct.unpack_from("<HHH", self._bytes, 58)
+        sections = [struct.unpack_from("<IIQQQQ", self._bytes, at + size * index) for index in range(count)]
+        for text, _, _, address, offset, length in sections:
+            if self._bytes[sections[names][4] + text:].startswith(name.encode() + b"\0"):
+                return address, self._bytes[offset:offset + length]
+        return 0, b""
+
+    def read(self, address, size):
+        """What is at an address after loading, before anything runs; nothing if it is not in the file."""
+        for part in self.segments:
+            if part.address <= address and address + size <= part.address + part.file_size:
+                return self._bytes[part.offset + address - part.address:][:size]
+        return b""
 
     @property
     def base(self):

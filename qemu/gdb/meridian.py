@@ -18,7 +18,7 @@ import printers  # noqa: E402
 import target  # noqa: E402
 from image import Image  # noqa: E402
 from program import Programs  # noqa: E402
-from unwinder import TrapUnwinder  # noqa: E402
+from unwinder import FrameNames, ProgramUnwinder  # noqa: E402
 from walk import Unreadable  # noqa: E402
 
 
@@ -26,11 +26,14 @@ def follow_symbols(image):
     """Symbols follow the image and the program at each stop."""
     build = os.path.dirname(os.path.dirname(image.elf.path))
     programs = Programs([os.path.join(build, "rootfs/bin"), os.path.join(build, "user/bin")])
+    unwinder = ProgramUnwinder(programs)
+    gdb.unwinder.register_unwinder(None, unwinder, replace=True)
 
     def on_stop(_=None):
         try:
             image.follow()
             programs.follow()
+            unwinder.follow()
         except (gdb.error, gdb.GdbError, Unreadable) as problem:
             gdb.write(f"meridian.py: the symbols did not follow: {problem}\n", gdb.STDERR)
 
@@ -47,8 +50,8 @@ def start():
         gdb.write(f"meridian.py: {problem}; `vm walk` and `vm dump` need none\n", gdb.STDERR)
         return
     if image:
-        gdb.unwinder.register_unwinder(None, TrapUnwinder(), replace=True)
         printers.register()
+        FrameNames()
         follow_symbols(image)
 
 

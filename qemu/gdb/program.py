@@ -17,7 +17,7 @@ class Programs:
 
     def __init__(self, folders):
         self._folders = folders
-        self._current = None
+        self.current = None  # its Elf
 
     def _files(self):
         """Those linked at one address; looked up each time, because a build may add some."""
@@ -41,13 +41,13 @@ class Programs:
         """Loads the symbols of the active program, and forgets those of another."""
         elf = self._active()
         path = elf and elf.path
-        if path == (self._current and self._current.path):
+        if path == (self.current and self.current.path):
             return
-        if self._current:
-            gdb.execute(f"remove-symbol-file -a {self._current.entry:#x}", to_string=True)
+        if self.current:
+            gdb.execute(f"remove-symbol-file -a {self.current.entry:#x}", to_string=True)
         if elf:
             gdb.execute(f"with confirm off -- add-symbol-file {elf.path} -o 0", to_string=True)
-        self._current = elf
+        self.current = elf
 
 
 def holds(memory, elf):

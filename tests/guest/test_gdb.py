@@ -19,7 +19,7 @@ ELF = os.path.join(BUILD, "kernel/meridian.elf")
 SCRIPT = os.path.join(TOP, "qemu/gdb/meridian.py")
 MARK = "=====next====="
 AT_THE_END = ("break power_off", "continue")
-TO_MAIN = ("tbreak trap_syscall", "continue", "break main", "continue")  # of a program: C libraries call before that
+TO_MAIN = ("tbreak handle_syscall", "continue", "break *(long)&main", "continue")  # of a program: C libraries call before that
 LOAD = 0x4020_0000  # where QEMU puts an Image
 HIGH = {"arm64": 0xffff_8000_0800_0000, "arm64-39": 0xffff_ffc0_0800_0000, "x86-64": 0xffff_ffff_8100_0000,
         "i386": 0xffff_ffff_c020_0000, "i386-6.1": 0xffff_ffff_c020_0000}
@@ -69,6 +69,11 @@ def lines(text, pattern):
     return [line.rstrip() for line in text.splitlines() if re.match(pattern, line)]
 
 
+def functions(backtrace):
+    """The names in it, innermost first."""
+    return [re.search(r"([\w>]+) \(", frame)[1] for frame in lines(backtrace, "#")]
+
+
 RAW_RUN = r"[0-9a-f]{16} [0-9a-f]{16} [0-9a-f]{16} L\d [0-9a-f]{16}$"
 
 
@@ -83,7 +88,7 @@ def test_breakpoints_set_at_reset_are_hit_low_and_high(layout):
     assert "early_start" in first
     assert LOAD < hex_after("= ", low) < LOAD + (1 << 20)
     assert coming.startswith("enable_mmu + 48")
-    assert [re.search(r"(\w+) \(", frame)[1] for frame in lines(last, "#")] == ["kernel_main", "start_high", "entry"]
+    assert functions(last) == ["kernel_main", "start_high", "entry"]
     assert HIGH[layout] < hex_after("= ", high) < HIGH[layout] + (1 << 20)
     assert hex_after("= ", info) == HIGH[layout], "a variable is printed from where the kernel runs now"
 
@@ -194,17 +199,63 @@ def test_types_read_as_people_write_them():
 
 
 def test_inside_a_program():
-    """Its symbols are there by themselves, and a backtrace goes from the kernel through the system call to it."""
-    *_, at_main, way, walk, dump, _, _, call, _, _, _, after = debug(
-        *TO_MAIN, "backtrace", "vm walk $pc user", "vm dump user exec", "break trap_syscall", "continue", "backtrace",
-        "delete", *AT_THE_END, "info address main", run="run hello").said
+    """Its symbols are there by themselves."""
+    *_, at_main, way, walk, dump, _, _, _, after = debug(
+        *TO_MAIN, "backtrace", "vm walk $pc user", "vm dump user exec", "delete", *AT_THE_END, "info address main",
+        run="run hello").said
 
     assert re.search(r"Breakpoint 2, .*main \(\)", at_main)
-    assert [re.search(r"(\w+) \(", frame)[1] for frame in lines(way, "#")][-1] == "_start"
+    assert functions(way)[-1] == "_start"
     assert 'in "user (TTBR0)"' in walk and "EL0 execute: allowed" in walk and "EL0 write:   refused" in walk
     assert lines(dump, "0x") != [] and all("USR ro NX" in line for line in lines(dump, "0x"))
-    assert re.match(r"#0 .*trap_syscall.*\n#1 .*trap_vectors.*\n#2 +0x0000000000\w+ in \w+ \(\)", call)
     assert after.startswith('No symbol "main"'), "the program is gone, and its symbols"
+
+
+IN_THE_PROGRAM = ["main", "__libc_start_call_main", "__libc_start_main_impl", "_start"]
+
+
+@pytest.mark.parametrize("variables", [{}, {"cpu": "cortex-a57"}, {"layout": "i386", "mem": "2G"}], ids=str)
+def test_a_backtrace_goes_through_a_system_call(variables):
+    """From the kernel to the program's first function: with PAN (which hides the program's stack from GDB), without, and
+    with that stack in HIGHMEM. The registers of main's caller are those that main found when it began."""
+    registers = "print/x {" + ", ".join(["$sp", *(f"$x{index}" for index in range(19, 30))]) + "}"
+    *_, before, _, _, way, _, after = debug(
+        *TO_MAIN, registers, "break sys_write", "continue", "backtrace", "frame function __libc_start_call_main",
+        registers, run="run hello", **variables).said
+
+    assert functions(way)[0] == "sys_write" and "handle_syscall el0_svc write" in " ".join(functions(way))
+    assert functions(way)[-5:] == ["printf", *IN_THE_PROGRAM]
+    assert re.search(r"^#\d +el0_svc \(\) at arch/aarch64/trap/vectors\.S:\d+$", way, re.MULTILINE)
+    assert before.partition("=")[2] == after.partition("=")[2] != ""
+
+
+def test_a_backtrace_goes_through_a_page_fault():
+    *_, way = debug(*TO_MAIN, "break trap_el0_fault", "continue", "backtrace", run="run hello").said
+    assert functions(way)[:2] == ["trap_el0_fault", "trap_vectors"]
+    assert functions(way)[-4:] == IN_THE_PROGRAM
+
+
+def test_a_backtrace_goes_through_a_fault_inside_a_system_call():
+    """The kernel reads a path where the program has not yet been: two exceptions, one on the other's stack."""
+    *_, way = debug("tbreak handle_syscall", "continue", "break trap_el1_sync", "continue", "backtrace", run="run hello").said
+    assert functions(way)[:3] == ["trap_el1_sync", "el1_sync", "copy_in_bytes"]
+    assert "handle_syscall el0_svc" in " ".join(functions(way))
+    assert functions(way)[-2:] == ["__libc_start_main_impl", "_start"]
+
+
+def test_a_backtrace_goes_through_a_stack_overflow():
+    """The fault is at a function's first instruction, before it has a frame."""
+    _, _, way = debug("break handle_fatal_fault", "continue", "backtrace", run="crash overflow").said
+    assert functions(way)[:5] == ["handle_fatal_fault", "trap_stack_overflow", "stack_overflow", "recurse", "recurse"]
+    assert functions(way)[-3:] == ["kernel_main", "start_high", "entry"]
+
+
+def test_in_the_vectors_each_instruction_is_shown_with_its_line():
+    *_, stop, way = debug("tbreak handle_syscall", "continue", "break *&el0_svc", "continue", "backtrace",
+                          run="run hello").said
+    assert re.search(r"el0_svc \(\) at arch/aarch64/trap/vectors\.S:\d+\n\d+\s+call_handler handle_syscall$", stop)
+    assert functions(way)[0] == "el0_svc"
+    assert len(functions(way)) == 2, "and what was interrupted"
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -269,7 +320,7 @@ def test_a_backtrace_goes_through_an_interrupt():
     """The one that wakes another CPU, if none came before."""
     _, _, way = debug("break trap_irq", "continue", "backtrace", cpus=2, run="on 1 help").said
     assert re.match(r"#0 .*trap_irq .*\n#1 .* el1_irq \(\) at .*vectors\.S", way)
-    assert re.search("kernel_main|secondary_main", way)
+    assert functions(way)[-1] in ("entry", "thread_start", "secondary_entry")
 
 
 def test_no_command_changes_the_machine():

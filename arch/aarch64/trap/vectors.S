@@ -13,6 +13,54 @@
 
         .section .text.vectors, "ax"
 
+/*
+ * For debuggers: the caller of a frame of this file is what the exception interrupted, and while a TrapFrame
+ * stands at SP, every register of that is in it. Before that nothing is claimed. Nothing of this is in the image:
+ * the kernel's own backtraces follow frame records.
+ */
+#define DWARF_PC 32
+        .cfi_sections .debug_frame
+
+        .macro  nothing_is_claimed
+        .cfi_startproc
+        .cfi_return_column DWARF_PC
+        .cfi_undefined DWARF_PC
+        .endm
+
+        .macro  TRAP_FUNCTION name
+FUNCTION \name
+        nothing_is_claimed
+        .endm
+
+        .macro  TRAP_END name
+        .cfi_endproc
+END \name
+        .endm
+
+        .macro  frame_stands
+        .cfi_def_cfa sp, TRAP_FRAME_SIZE
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        .cfi_offset \n, 8 * \n - TRAP_FRAME_SIZE
+        .endr
+        .irp    n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+        .cfi_offset \n, 8 * \n - TRAP_FRAME_SIZE
+        .endr
+        .cfi_offset sp, TRAP_FRAME_X30_SP + 8 - TRAP_FRAME_SIZE
+        .cfi_offset DWARF_PC, TRAP_FRAME_ELR_SPSR - TRAP_FRAME_SIZE
+        .endm
+
+/* To a debugger a part of its own, because what it calls was not called by what was interrupted: the PC in the
+   TrapFrame is where that stands, no return address behind a call. */
+        .macro  call_handler handler
+        mov     x0, sp
+        .cfi_endproc
+        .cfi_startproc
+        .cfi_signal_frame
+        .cfi_return_column DWARF_PC
+        frame_stands
+        bl      \handler
+        .endm
+
 /* x0 to x29, the first fifteen pairs, where SP points; or in a new frame. */
         .macro  store_pairs
         stp     x0, x1, [sp, #16 * 0]
@@ -63,6 +111,7 @@
         ldp     x18, x19, [sp, #16 * 9]
         ldp     x28, x29, [sp, #16 * 14]
         ldp     x0, x1, [sp], #TRAP_FRAME_SIZE
+        .cfi_def_cfa_offset 0                   // SPSR masks interrupts: nothing writes there yet
         .endm
 
 /*
@@ -76,6 +125,7 @@
         stp     x30, x10, [sp, #TRAP_FRAME_X30_SP]
         stp     x11, x12, [sp, #TRAP_FRAME_ELR_SPSR]
         mov     x29, #0
+        frame_stands
         .endm
 
 /* The way back of store_el0_rest. All is masked: ELR and SPSR are ours alone until the eret. */
@@ -96,6 +146,7 @@
         stp     x21, x22, [sp, #TRAP_FRAME_ELR_SPSR]
         stp     x29, x21, [sp, #TRAP_FRAME_RECORD]
         add     x29, sp, #TRAP_FRAME_RECORD
+        frame_stands
         .endm
 
         .macro  store_syndrome
@@ -130,7 +181,7 @@
         .endm
 
         .balign 2048
-FUNCTION trap_vectors
+TRAP_FUNCTION trap_vectors
         from_el1 unexpected_0                   // EL1 with SP_EL0: nothing here runs so
         from_el1 unexpected_1
         from_el1 unexpected_2
@@ -149,9 +200,10 @@ FUNCTION trap_vectors
         b.eq    el0_svc
         mrs     x14, far_el1
         stp     x13, x14, [sp, #TRAP_FRAME_ESR_FAR]
-        mov     x0, sp
-        bl      trap_el0_fault
+        call_handler trap_el0_fault
         b       return_kept_to_el0
+        .cfi_endproc
+        nothing_is_claimed
 
         from_el0 el0_irq
         from_el0 unexpected_10
@@ -161,11 +213,11 @@ FUNCTION trap_vectors
         from_el0 unexpected_14
         from_el0 unexpected_15
         .balign 128
-END trap_vectors
+TRAP_END trap_vectors
 
-FUNCTION el0_svc
-        mov     x0, sp
-        bl      handle_syscall
+TRAP_FUNCTION el0_svc
+        frame_stands
+        call_handler handle_syscall
 END el0_svc                                     // and on into return_kept_to_el0
 
 /*
@@ -177,41 +229,40 @@ FUNCTION return_kept_to_el0
         load_el0_rest
         pop_scratch_pairs
         eret
-END return_kept_to_el0
+TRAP_END return_kept_to_el0
 
-FUNCTION el0_irq
+TRAP_FUNCTION el0_irq
         store_el0_rest
-        mov     x0, sp
-        bl      trap_irq
+        call_handler trap_irq
         b       return_to_el0
-END el0_irq
+TRAP_END el0_irq
 
 /* return_to_el0: load the frame at SP and go where it says. */
-FUNCTION return_to_el0
+TRAP_FUNCTION return_to_el0
+        frame_stands
         msr     daifset, #DAIF_ALL
         load_el0_rest
         pop_pairs
         eret
-END return_to_el0
+TRAP_END return_to_el0
 
-FUNCTION el1_sync
+TRAP_FUNCTION el1_sync
         store_pairs
         store_el1_rest
         store_syndrome
-        mov     x0, sp
-        bl      trap_el1_sync
+        call_handler trap_el1_sync
         b       return_to_el1
-END el1_sync
+TRAP_END el1_sync
 
-FUNCTION el1_irq
+TRAP_FUNCTION el1_irq
         store_pairs
         store_el1_rest
-        mov     x0, sp
-        bl      trap_irq
+        call_handler trap_irq
         b       return_to_el1
-END el1_irq
+TRAP_END el1_irq
 
-FUNCTION return_to_el1
+TRAP_FUNCTION return_to_el1
+        frame_stands
         msr     daifset, #DAIF_ALL
         ldr     x30, [sp, #TRAP_FRAME_X30_SP]
         ldp     x21, x22, [sp, #TRAP_FRAME_ELR_SPSR]
@@ -219,30 +270,28 @@ FUNCTION return_to_el1
         msr     spsr_el1, x22
         pop_pairs
         eret
-END return_to_el1
+TRAP_END return_to_el1
 
 /* The doors that nothing should come through: a report that names the door. No way back. */
         .macro  unexpected_el1 number
-FUNCTION unexpected_\number
+TRAP_FUNCTION unexpected_\number
         store_pairs
         store_el1_rest
         store_syndrome
-        mov     x0, sp
         mov     x1, #\number
-        bl      trap_unexpected
+        call_handler trap_unexpected
         brk     #0
-END unexpected_\number
+TRAP_END unexpected_\number
         .endm
 
         .macro  unexpected_el0 number
-FUNCTION unexpected_\number                     // push_pairs is done
+TRAP_FUNCTION unexpected_\number                // push_pairs is done
         store_el0_rest
         store_syndrome
-        mov     x0, sp
         mov     x1, #\number
-        bl      trap_unexpected
+        call_handler trap_unexpected
         brk     #0
-END unexpected_\number
+TRAP_END unexpected_\number
         .endm
 
         .irp    number, 0, 1, 2, 3, 6, 7
@@ -260,7 +309,7 @@ END unexpected_\number
  * In        x0   SP - TRAP_FRAME_SIZE of the interrupted code
  *           sp   that plus the interrupted code's x0
  */
-FUNCTION stack_overflow
+TRAP_FUNCTION stack_overflow
         msr     tpidrro_el0, x0
         sub     x0, sp, x0
         msr     tpidr_el0, x0
@@ -280,7 +329,6 @@ FUNCTION stack_overflow
         mrs     x20, tpidrro_el0
         add     x20, x20, #TRAP_FRAME_SIZE
         stp     x30, x20, [sp, #TRAP_FRAME_X30_SP]
-        mov     x0, sp
-        bl      trap_stack_overflow
+        call_handler trap_stack_overflow
         brk     #0
-END stack_overflow
+TRAP_END stack_overflow
