@@ -63,8 +63,14 @@ class Regular final : public Inode {
     MutexGuard guard(size_changes_);
     const u64 start = append ? contents_->size() : at;
     if (from.left() > MemoryObject::kMostBytes - start) return Error{Errc::file_too_large, start};
-    const u64 count = TRY(contents_->write(start, from));
-    at = start + count;
+    if (from.left() != 0 && start >= from.file_limit()) return Error{Errc::over_limit, start};
+    from.limit_to(from.file_limit() - start);
+    const Result<u64> count = contents_->write(start, from);
+    // The memory there is is all the room that the file system has.
+    if (!count.has_value() && count.error().code == Errc::out_of_frames)
+      return Error{Errc::no_space};
+    if (!count.has_value()) return count;
+    at = start + count.value();
     note_change();
     return count;
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/syscall/file_argument.h"
 
+#include "kernel/proc/signals.h"
+
 namespace meridian {
 
 Result<Ref<File>> usable_file_of(const Syscall& call, usize i) {
@@ -12,6 +14,18 @@ Result<Ref<File>> usable_file_of(const Syscall& call, usize i) {
 u32 descriptor_limit(Process& process) {
   const u64 soft = process.limit(LimitKind::files).soft;
   return soft < FdTable::kMost ? static_cast<u32>(soft) : FdTable::kMost;
+}
+
+u64 file_size_limit(Process& process) { return process.limit(LimitKind::file_size).soft; }
+
+Error beyond_limit(Process& process, u64 size) {
+  (void)send_signal(process, {.signal = kSigxfsz, .pid = process.pid()});
+  return {Errc::file_too_large, size};
+}
+
+Result<void> check_growth(const Syscall& call, Inode& inode, u64 size) {
+  if (size <= file_size_limit(call.caller) || size <= inode.status().size) return {};
+  return beyond_limit(call.caller, size);
 }
 
 Result<PathArgument> PathArgument::of(const Syscall& call, usize directory, usize path) {

@@ -28,6 +28,14 @@ Result<Ref<File>> usable_file_of(const Syscall& call, usize i);
 /// So many descriptors may be in use (RLIMIT_NOFILE).
 u32 descriptor_limit(Process& process);
 
+/// So many bytes a file may have that the caller makes grow (RLIMIT_FSIZE).
+u64 file_size_limit(Process& process);
+/// `inode` is to have `size` bytes. Errc::file_too_large if that is more than the limit, and than it has; then the
+/// caller gets SIGXFSZ.
+Result<void> check_growth(const Syscall& call, Inode& inode, u64 size);
+/// Sends the signal; the error.
+Error beyond_limit(Process& process, u64 size);
+
 /// The path that argument `path` points to, and where it starts: argument `directory` is the
 /// descriptor of that.
 class PathArgument {

@@ -275,14 +275,16 @@ SyscallResult sys_ftruncate(const Syscall& call) {
   if (static_cast<i64>(call.x[1]) < 0) return Errno::einval;
   const Ref<File> file = TRY(usable_file_of(call, 0));
   if (!file->inode().is(InodeType::regular) || !file->flags().may_write()) return Errno::einval;
+  TRY(check_growth(call, file->inode(), call.x[1]));
   return file->inode().truncate(call.x[1]);
 }
 
 namespace {
 
-Result<void> allocate(Inode& inode, u64 offset, u64 size) {
+Result<void> allocate(const Syscall& call, Inode& inode, u64 offset, u64 size) {
   const u64 end = offset + size;
   if (end > MemoryObject::kMostBytes) return Error{Errc::file_too_large, end};
+  TRY(check_growth(call, inode, end));
   if (inode.status().size < end) TRY(inode.truncate(end));
   for (u64 page = offset >> kPageShift; page <= (end - 1) >> kPageShift; ++page)
     TRY(inode.contents()->page(page));
@@ -300,7 +302,7 @@ SyscallResult sys_fallocate(const Syscall& call) {
   if (!file->flags().may_write()) return Errno::ebadf;
   if (file->inode().is(InodeType::fifo)) return Errno::espipe;
   if (file->inode().contents() == nullptr) return Errno::enodev;
-  return allocate(file->inode(), call.x[2], call.x[3]);
+  return allocate(call, file->inode(), call.x[2], call.x[3]);
 }
 
 /// There is nowhere to write to: files are memory.

@@ -151,6 +151,7 @@ SyscallResult sys_truncate(const Syscall& call) {
   const PathArgument path = TRY(PathArgument::of(call, 0));
   const Ref<Inode> inode = TRY(look_up(path.start(), path.text()));
   if (inode->is(InodeType::directory)) return Errno::eisdir;
+  TRY(check_growth(call, *inode, call.x[1]));
   return inode->truncate(call.x[1]);
 }
 

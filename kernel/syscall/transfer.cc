@@ -3,6 +3,8 @@
 /// the rest.
 #include "kernel/syscall/transfer.h"
 
+#include "kernel/fs/pipe.h"
+#include "kernel/proc/signals.h"
 #include "kernel/syscall/file_argument.h"
 #include "kernel/syscall/user_transfer.h"
 #include "mm/slab/buffer.h"
@@ -13,10 +15,18 @@ namespace {
 constexpr u64 kMostAtOnce = 0x7fff'f000;  // Linux's MAX_RW_COUNT
 constexpr u64 kMostPieces = 1024;         // and its UIO_MAXIOV
 
-/// What a call that writes ends with: whoever writes to nobody hears SIGPIPE.
-SyscallResult written(const Syscall& call, const Result<u64>& count) {
-  if (!count.has_value() && count.error().code == Errc::broken_pipe)
-    (void)send_signal(call.caller, {.signal = kSigpipe, .pid = call.caller.pid()});
+/// Writes all of `from`, by `write()`. Whoever writes to nobody, or loses his last reader meanwhile, hears SIGPIPE;
+/// whoever would make a file too large, SIGXFSZ.
+template <typename Write>
+Result<u64> write_all(const Syscall& call, File& file, ByteSource& from, Write&& write) {
+  from.set_file_limit(file_size_limit(call.caller));
+  const Result<u64> count = write();
+  if (!count.has_value() && count.error().code == Errc::over_limit)
+    return beyond_limit(call.caller, count.error().about);
+  const bool broken = count.has_value()
+                          ? from.left() != 0 && file.pipe() != nullptr && !file.pipe()->has_reader()
+                          : count.error().code == Errc::broken_pipe;
+  if (broken) (void)send_signal(call.caller, {.signal = kSigpipe, .pid = call.caller.pid()});
   return count;
 }
 
@@ -66,7 +76,9 @@ SyscallResult sys_read(const Syscall& call) {
 
 SyscallResult sys_write(const Syscall& call) {
   const Ref<File> file = TRY(writable_file_of(call, 0));
-  return written(call, with_source(call, [&](ByteSource& from) { return file->write(from); }));
+  return with_source(call, [&](ByteSource& from) {
+    return write_all(call, *file, from, [&] { return file->write(from); });
+  });
 }
 
 SyscallResult sys_pread64(const Syscall& call) {
@@ -78,7 +90,9 @@ SyscallResult sys_pread64(const Syscall& call) {
 SyscallResult sys_pwrite64(const Syscall& call) {
   TRY(check_place(call));
   const Ref<File> file = TRY(writable_file_of(call, 0));
-  return with_source(call, [&](ByteSource& from) { return file->write_at(call.x[3], from); });
+  return with_source(call, [&](ByteSource& from) {
+    return write_all(call, *file, from, [&] { return file->write_at(call.x[3], from); });
+  });
 }
 
 namespace {
@@ -131,7 +145,7 @@ SyscallResult sys_writev(const Syscall& call) {
   Pieces pieces;
   TRY(pieces.copy(call));
   UserSource from(pieces.all(), pieces.size());
-  return written(call, file->write(from));
+  return write_all(call, *file, from, [&] { return file->write(from); });
 }
 
 /// (The upper half of the offset, argument 4, is for CPUs that have no 64-bit registers.)
@@ -150,7 +164,7 @@ SyscallResult sys_pwritev(const Syscall& call) {
   Pieces pieces;
   TRY(pieces.copy(call));
   UserSource from(pieces.all(), pieces.size());
-  return file->write_at(call.x[3], from);
+  return write_all(call, *file, from, [&] { return file->write_at(call.x[3], from); });
 }
 
 // From file to file.
@@ -173,8 +187,11 @@ class CopyEnd {
   u64 position() const { return position_; }
 
   Result<u64> read(std::span<std::byte> to) { return file_->read_at(position_, to); }
-  Result<u64> write(std::span<const std::byte> from) {
-    return file_->is_seekable() ? file_->write_at(position_, from) : file_->write(from);
+  Result<u64> write(const Syscall& call, std::span<const std::byte> bytes) {
+    MemorySource from(bytes);
+    return write_all(call, *file_, from, [&] {
+      return file_->is_seekable() ? file_->write_at(position_, from) : file_->write(from);
+    });
   }
   void advance(u64 by) { position_ += by; }
   /// Puts the position where it came from.
@@ -193,7 +210,7 @@ class CopyEnd {
 };
 
 /// Copies `count` bytes, or up to the end of `in`, or to where `out` takes no more.
-Result<u64> copy_between(CopyEnd& in, CopyEnd& out, u64 count) {
+Result<u64> copy_between(const Syscall& call, CopyEnd& in, CopyEnd& out, u64 count) {
   const Buffer buffer = TRY(Buffer::make(16_KiB));
   u64 done = 0;
   while (done != count) {
@@ -201,7 +218,7 @@ Result<u64> copy_between(CopyEnd& in, CopyEnd& out, u64 count) {
     const Result<u64> got = in.read(piece);
     if (!got.has_value() && done == 0) return got.error();
     if (got.value_or(0) == 0) break;
-    const Result<u64> put = out.write(piece.first(got.value()));
+    const Result<u64> put = out.write(call, piece.first(got.value()));
     if (!put.has_value() && done == 0) return put.error();
     in.advance(put.value_or(0)), out.advance(put.value_or(0));
     done += put.value_or(0);
@@ -210,8 +227,8 @@ Result<u64> copy_between(CopyEnd& in, CopyEnd& out, u64 count) {
   return done;
 }
 
-Result<u64> copy_and_finish(CopyEnd& in, CopyEnd& out, u64 count) {
-  const u64 done = TRY(copy_between(in, out, std::min(count, kMostAtOnce)));
+Result<u64> copy_and_finish(const Syscall& call, CopyEnd& in, CopyEnd& out, u64 count) {
+  const u64 done = TRY(copy_between(call, in, out, std::min(count, kMostAtOnce)));
   TRY(in.finish());
   TRY(out.finish());
   return done;
@@ -228,7 +245,7 @@ SyscallResult sys_sendfile(const Syscall& call) {
     return Errno::einval;
   CopyEnd in = TRY(CopyEnd::of(source, call.address(2)));
   CopyEnd out = TRY(CopyEnd::of(target, UserAddr(0)));
-  return written(call, copy_and_finish(in, out, call.x[3]));
+  return copy_and_finish(call, in, out, call.x[3]);
 }
 
 SyscallResult sys_copy_file_range(const Syscall& call) {
@@ -246,7 +263,7 @@ SyscallResult sys_copy_file_range(const Syscall& call) {
   const bool overlap =
       in.position() < out.position() + count && out.position() < in.position() + count;
   if (&source->inode() == &target->inode() && overlap) return Errno::einval;
-  return copy_and_finish(in, out, count);
+  return copy_and_finish(call, in, out, count);
 }
 
 }  // namespace meridian

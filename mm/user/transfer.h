@@ -26,6 +26,8 @@ class Transfer {
     return done_;
   }
   bool has_failed() const { return failed_; }
+  /// At most `most` more bytes are moved.
+  void limit_to(u64 most) { left_ = std::min(left_, most); }
 
  protected:
   explicit Transfer(u64 size) : left_(size) {}
@@ -78,6 +80,9 @@ class ByteSource : public Transfer {
     if (to.size() > left()) to = to.first(left());
     return to.empty() ? 0 : note(to.size(), do_take(to));
   }
+  /// A file may not grow beyond that for them (RLIMIT_FSIZE).
+  u64 file_limit() const { return file_limit_; }
+  void set_file_limit(u64 limit) { file_limit_ = limit; }
   /// They are not wanted, whatever they are.
   void drop(u64 count) { skip(std::min(count, left())); }
 
@@ -92,6 +97,8 @@ class ByteSource : public Transfer {
   }
   virtual u64 do_take(std::span<std::byte> to) = 0;
   virtual void do_skip(u64 count) = 0;
+
+  u64 file_limit_ = ~u64{0};
 };
 
 // The kernel's memory.

@@ -3,9 +3,11 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -298,6 +300,46 @@ static void limits(void) {
   for (fd = 3; fd <= last; ++fd) close(fd);
 }
 
+/// Files may grow to RLIMIT_FSIZE, and no further.
+static void size_limit(void) {
+  const struct rlimit limit = {10000, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+  static char bytes[8000];
+  struct iovec pieces[2] = {{bytes, 3000}, {bytes, 3000}};
+  const int file = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600), other = open(name, O_RDWR | O_APPEND);
+  sigset_t blocked, pending;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGXFSZ);
+  sigprocmask(SIG_BLOCK, &blocked, NULL);
+  IS(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  IS(write(file, bytes, 8000), 8000);
+  IS(write(file, bytes, 8000), 2000);
+  IS(sigpending(&pending), 0);
+  IS(sigismember(&pending, SIGXFSZ), 0);
+  IS(RESULT(write(file, bytes, 1)), -EFBIG);
+  IS(sigpending(&pending), 0);
+  IS(sigismember(&pending, SIGXFSZ), 1);
+  IS(write(file, bytes, 0), 0);
+  IS(RESULT(write(other, bytes, 1)), -EFBIG);
+  IS(RESULT(pwrite(file, bytes, 1, 10000)), -EFBIG);
+  IS(pwrite(file, bytes, 8000, 9990), 10);
+  IS(lseek(file, 5000, SEEK_SET), 5000);
+  IS(writev(file, pieces, 2), 5000);
+  IS(RESULT(ftruncate(file, 10001)), -EFBIG);
+  IS(RESULT(truncate(name, 10001)), -EFBIG);
+  IS(RESULT(fallocate(file, 0, 9000, 1001)), -EFBIG);
+  IS(ftruncate(file, 10000), 0);
+  IS(setrlimit(RLIMIT_FSIZE, &none), 0);
+  IS(ftruncate(file, 20000), 0);
+  IS(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  IS(ftruncate(file, 15000), 0);
+  IS(setrlimit(RLIMIT_FSIZE, &none), 0);
+  const struct timespec no_time = {0, 0};
+  IS(sigtimedwait(&blocked, NULL, &no_time), SIGXFSZ);
+  sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+  close(other);
+  close(file);
+}
+
 static void sockets(void) {
   IS(ANSWER(SYS_socket, 77, 1, 0), -EAFNOSUPPORT);
   IS(ANSWER(SYS_getpeername, 0, BAD, BAD), -ENOTSOCK);
@@ -317,6 +359,7 @@ int main(void) {
   special_files();
   sockets();
   limits();
+  size_limit();
   unlink(name);
   return finish();
 }

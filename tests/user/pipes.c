@@ -88,6 +88,25 @@ static void broken(void) {
   close(ends[1]);
 }
 
+/// Nor may the last reader go while somebody writes: what was taken counts, and the signal comes as well.
+static void broken_midway(void) {
+  for (int ignores = 0; ignores < 2; ++ignores) {
+    int ends[2];
+    make(ends, 0);
+    const int pid = fork();
+    if (pid == 0) {
+      if (ignores) signal(SIGPIPE, SIG_IGN);
+      close(ends[0]);
+      const long written = write(ends[1], big, sizeof big);
+      _exit(written > 0 && written < (long)sizeof big && RESULT(write(ends[1], big, 1)) == -EPIPE ? 7 : 8);
+    }
+    close(ends[1]);
+    IS(read(ends[0], big, 4096), 4096);
+    close(ends[0]);
+    IS(status_of(pid), ignores ? 7 << 8 : SIGPIPE);
+  }
+}
+
 /// Many bytes, in order, between two processes; each waits for the other again and again.
 static void stream(void) {
   int ends[2];
@@ -267,6 +286,7 @@ int main(void) {
   bytes();
   room();
   broken();
+  broken_midway();
   stream();
   records();
   polling();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// Every call that may allocate, with each of its allocations failing in turn: the first, then the second, until it
-/// needs no more. It may do without, or say ENOMEM (EAGAIN, of a fork); it does nothing by halves. Who makes
+/// needs no more. It may do without, or say ENOMEM (EAGAIN, of a fork; ENOSPC, of a file); it does nothing by halves. Who makes
 /// allocations fail is the kernel's test (tests/kernel/starve_test.cc), told by a call that nobody else makes.
 #include "siege.h"
 
@@ -223,7 +223,7 @@ static int starve_case(int i) {
     const long result = kCases[i].act();
     const int fired = starve(0);
     ++attempts;
-    const int refused = result == -ENOMEM || result == -EAGAIN;
+    const int refused = result == -ENOMEM || result == -EAGAIN || result == -ENOSPC;
     if (result < 0 && !(fired && refused)) complain("%s, allocation %d: %ld", kCases[i].name, nth, result);
     if (kCases[i].undo != NULL && (result >= 0 || kCases[i].before != NULL)) kCases[i].undo(result);
     if (!fired) return nth - 1;
