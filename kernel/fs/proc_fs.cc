@@ -366,19 +366,19 @@ class TableDirectory final : public ProcDirectory {
       : ProcDirectory(std::move(fs), number, std::move(parent)), prefix_(prefix) {}
 
   Result<Ref<Inode>> find(std::string_view name) override {
+    if (is_root() && name == "self") return find_self();
     for (usize i = 0; i < fs().files.size(); ++i) {
-      const std::string_view step = step_of(i);
-      if (step != name || step.empty()) continue;
+      if (!leads_to(i, name)) continue;
       const ProcFile& file = fs().files[i];
-      const std::string_view through = file.path.substr(0, prefix_.size() + step.size());
-      if (through.size() == file.path.size())
+      const usize through = prefix_.size() + name.size();
+      if (through == file.path.size())
         return Ref<Inode>(TRY(make_counted<ProcInode>(shared_fs(), kTableInodes + 2 * i, file)));
       return Ref<Inode>(TRY(make_counted<TableDirectory>(shared_fs(), directory_inode(i),
-                                                         file.path.substr(0, through.size() + 1),
+                                                         file.path.substr(0, through + 1),
                                                          Ref<Directory>(*this))));
     }
     if (!is_root()) return Error{Errc::not_found};
-    return name == "self" ? find_self() : find_process(name);
+    return find_process(name);
   }
 
  private:
@@ -386,7 +386,14 @@ class TableDirectory final : public ProcDirectory {
   /// Different for "sys/" and "sys/kernel/", which may have the same first file.
   u64 directory_inode(usize i) const { return kTableInodes + 2 * i + 1 + (prefix_.size() << 12); }
 
-  /// The name in this directory that leads to file `i`; empty if none does.
+  /// Is `name` the name in this directory that leads to file `i`?
+  bool leads_to(usize i, std::string_view name) const {
+    std::string_view path = fs().files[i].path;
+    if (!path.starts_with(prefix_)) return false;
+    path.remove_prefix(prefix_.size());
+    return path.starts_with(name) && (path.size() == name.size() || path[name.size()] == '/');
+  }
+  /// That name; empty if there is none.
   std::string_view step_of(usize i) const {
     const std::string_view path = fs().files[i].path;
     if (!path.starts_with(prefix_)) return {};
