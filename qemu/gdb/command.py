@@ -24,6 +24,11 @@ class VmPrefix(gdb.Command):
     def __init__(self):
         super().__init__("vm", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
 
+    def invoke(self, text, from_tty):
+        if text:
+            raise gdb.GdbError(f'vm {text.split()[0]}: there is no such command: `help vm` lists them')
+        gdb.execute("help vm")
+
 
 class VmCommand(gdb.Command):
     """A subclass has a `name`, a docstring (its help), the `words` that complete, and run(words)."""

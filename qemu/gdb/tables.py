@@ -225,10 +225,12 @@ class FindAliases(VmCommand):
                 print_(problem)
                 continue
             with target.PhysicalMemory() as memory:
-                found = [run for run in dump.runs(which, memory) if run.physical <= physical < run.physical + run.size]
-            for run in found:
-                va = run.start + physical - run.physical
-                print_(f"{va:#018x}{region_name(va)}: {run.entry.words(sysregs.memory_types(mair), run.limits)}")
+                addresses = [run.start + physical - run.physical for run in dump.runs(which, memory)
+                             if run.physical <= physical < run.physical + run.size]
+                found = [walk(which, memory, va) for va in addresses]
+            for one in found:
+                leaf = one.steps[-1]
+                print_(f"{one.va:#018x}{region_name(one.va)}: {leaf.entry.words(sysregs.memory_types(mair), leaf.limits)}")
             count += len(found)
         print_(f"{count} address{'' if count == 1 else 'es'} lead{'s' if count == 1 else ''} to frame "
                f"{physical >> 12:#x}, physical {physical:#x}")

@@ -302,6 +302,9 @@ def test_whose_a_frame_is():
     assert re.search(r": user, order \d+, block .*, 1 reference$", frame)
     assert "2 addresses lead to frame" in aliases
     assert 'in "user (TTBR0)"' in aliases and 'in "linear map"' in aliases
+    physical = hex_after("physical ", frame)
+    assert f"page {physical:#018x}, EL1 rw-, EL0 rw-" in aliases
+    assert f"2M block {physical & -2 << 20:#018x}, EL1 rw-" in aliases, "the block, not the first of its run"
     assert image.endswith(": reserved") and outside.endswith(": no RAM") and unused.endswith(": free, never used yet")
 
 
@@ -347,12 +350,13 @@ def test_walk_and_dump_need_no_symbols():
 def test_every_command_has_help_and_completes():
     names = ("buddy", "check", "dump", "fault", "find-aliases", "frame", "layout", "maps", "ps", "regs", "slab",
              "translate", "vmalloc", "walk", "zones")
-    known, words, symbols, *helps = debug(
-        "complete vm ", "complete vm dump k", "complete vm walk enable_m", *(f"help vm {name}" for name in names)).said
+    known, words, symbols, overview, wrong, *helps = debug(
+        "complete vm ", "complete vm dump k", "complete vm walk enable_m", "vm", "vm everything", *(f"help vm {name}" for name in names)).said
 
     assert known.splitlines() == [f"vm {name}" for name in names]
     assert words == "vm dump kernel"
     assert "vm walk enable_mmu" in symbols.splitlines()
+    assert re.findall(r"^vm ([a-z-]+) -- vm", overview, re.MULTILINE) == list(names) and "no such command" in wrong
     for name, text in zip(names, helps):
         assert text.startswith(f"vm {name}")
 
