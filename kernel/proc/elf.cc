@@ -50,7 +50,6 @@ Errc code_of(ElfProblem problem) {
     case ElfProblem::wrong_class:
     case ElfProblem::wrong_machine:
     case ElfProblem::wrong_type:
-    case ElfProblem::needs_interpreter:
     case ElfProblem::writable_code:
     case ElfProblem::executable_stack:
       return Errc::unsupported;
@@ -65,6 +64,9 @@ Errc code_of(ElfProblem problem) {
     case ElfProblem::segment_alignment:
     case ElfProblem::no_segments:
     case ElfProblem::bad_entry:
+    case ElfProblem::bad_interpreter_name:
+    case ElfProblem::no_interpreter:
+    case ElfProblem::bad_interpreter:
       return Errc::bad_format;
   }
   UNREACHABLE();
@@ -92,8 +94,8 @@ const char* text_of(ElfProblem problem) {
       return "its program headers are not all there";
     case ElfProblem::too_many_segments:
       return "it has too many segments";
-    case ElfProblem::needs_interpreter:
-      return "it is dynamically linked (link it with -static)";
+    case ElfProblem::bad_interpreter_name:
+      return "it does not name its interpreter";
     case ElfProblem::segment_in_file:
       return "a segment's bytes are not all there";
     case ElfProblem::segment_alignment:
@@ -110,6 +112,10 @@ const char* text_of(ElfProblem problem) {
       return "it has no segment to load";
     case ElfProblem::bad_entry:
       return "its entry point is not in an executable segment";
+    case ElfProblem::no_interpreter:
+      return "its interpreter is not there, or is not executable";
+    case ElfProblem::bad_interpreter:
+      return "its interpreter is no program";
   }
   UNREACHABLE();
 }
@@ -150,6 +156,7 @@ class ElfImage::Reader {
 
   Result<void> read_file_header();
   Result<void> read_program_header(const ProgramHeader& header, u64 at);
+  Result<void> read_interpreter(const ProgramHeader& header, u64 at);
   Result<void> add_segment(const ProgramHeader& header, u64 at);
   Result<void> check_whole();
   UserAddr bias() const { return image.relocatable_ ? limits_.lowest : UserAddr(0); }
@@ -193,13 +200,25 @@ Result<void> ElfImage::Reader::read_program_header(const ProgramHeader& header, 
       return header.memory_size == 0 && header.file_size == 0 ? Result<void>{}
                                                               : add_segment(header, at);
     case kInterpreter:
-      return refuse(ElfProblem::needs_interpreter, at);
+      return read_interpreter(header, at);
     case kGnuStack:
       if (header.flags & kExecute) return refuse(ElfProblem::executable_stack, at);
       return {};
     default:  // TLS, RELRO, notes: the C library's business
       return {};
   }
+}
+
+/// A path with its NUL.
+Result<void> ElfImage::Reader::read_interpreter(const ProgramHeader& header, u64 at) {
+  const bool is_there =
+      header.offset <= head_.size() && header.file_size <= head_.size() - header.offset;
+  if (!is_there || header.file_size < 2) return refuse(ElfProblem::bad_interpreter_name, at);
+  const std::string_view path(reinterpret_cast<const char*>(head_.data()) + header.offset,
+                              header.file_size);
+  if (path.back() != '\0') return refuse(ElfProblem::bad_interpreter_name, at);
+  image.interpreter_ = path.substr(0, path.find('\0'));
+  return {};
 }
 
 Result<void> ElfImage::Reader::add_segment(const ProgramHeader& header, u64 at) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// The program loader's reader: a static AArch64 ELF file (fixed, or position independent and
-/// relocating itself), looked at in place. What open() accepts can be mapped as it says: segments
+/// The program loader's reader: an AArch64 ELF file (fixed, or position independent: the relocating is its own
+/// business, or its interpreter's), looked at in place. What open() accepts can be mapped as it says: segments
 /// inside the file and the user half, apart from each other, none both writable and executable.
 #pragma once
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 #include "kernel/lib/fixed_vector.h"
 #include "kernel/lib/result.h"
@@ -25,7 +26,7 @@ enum class ElfProblem : u8 {
   bad_header,     // sizes in the ELF header
   bad_table,      // the program header table leaves the file
   too_many_segments,
-  needs_interpreter,  // dynamically linked
+  bad_interpreter_name,  // PT_INTERP holds no path
   segment_in_file,    // a segment's bytes leave the file, or are more than its memory
   segment_alignment,  // address and offset disagree, or alignment is no power of two
   segment_range,      // a segment leaves the user half
@@ -34,9 +35,11 @@ enum class ElfProblem : u8 {
   executable_stack,
   no_segments,
   bad_entry,  // not in an executable segment
+  no_interpreter,   // it cannot be had
+  bad_interpreter,  // it is none of what open() accepts
 };
 
-/// One clause for a message: "it is dynamically linked".
+/// One clause for a message: "it is too short".
 const char* text_of(ElfProblem problem);
 
 /// One PT_LOAD: `file` bytes from `offset` on go to `address`, then zeros up to the memory's size.
@@ -77,6 +80,9 @@ class ElfImage {
   /// The program header table as the program sees it; address 0 if no segment holds it.
   UserAddr headers() const { return headers_; }
   u16 header_count() const { return header_count_; }
+  /// The path of the program that is to load what this one is linked with, if it is linked dynamically; else empty.
+  /// (Of `head`, which open() has seen.)
+  std::string_view interpreter() const { return interpreter_; }
   static constexpr u16 kHeaderSize = 56;
 
  private:
@@ -86,6 +92,7 @@ class ElfImage {
   bool relocatable_ = false;
   u16 header_count_ = 0;
   UserAddr entry_, headers_;
+  std::string_view interpreter_;
   FixedVector<ElfSegment, kMaxSegments> segments_;
 };
 

@@ -131,8 +131,9 @@ class Loader {
 };
 
 /// The file's pages are mapped privately, so that all programs made of one file share them until one
-/// writes; behind them come pages of zeros. What the last page has of the file behind the segment's end
-/// is zeros for the program, if it may write there (as on Linux).
+/// writes; behind them come pages of zeros. What the last page has of the file behind the segment's part is zeros for
+/// the program, up to the page's end, if it has zeros to follow and may write there (as on Linux: ld.so puts its first
+/// objects behind its own last variable, and counts on it).
 Result<void> Loader::map_segment(const ElfSegment& segment) {
   const Protection rights{.read = true, .write = segment.write, .execute = segment.execute};
   const UserAddr start = segment.memory.start() + bias_;
@@ -146,7 +147,7 @@ Result<void> Loader::map_segment(const ElfSegment& segment) {
     TRY(space_.map(request));
     at = pages.end();
     if (segment.write && end > file_end && !file_end.is_aligned(kPageSize))
-      TRY(space_.clear(UserRange::between(file_end, std::min(end, at))));
+      TRY(space_.clear(UserRange::between(file_end, at)));
   }
   if (at >= end) return {};
   TRY(space_.map(request_at(UserRange::between(at, end.align_up(kPageSize)), rights)));
@@ -154,12 +155,20 @@ Result<void> Loader::map_segment(const ElfSegment& segment) {
 }
 
 struct Loading {
+  const PathStart& start;
   std::string_view path;
   const ExecStrings& strings;
   const Limits& limits;
   UserLayout layout;
   u64 bias;
+  UserAddr interpreter{};  // where it is loaded, and where it begins
+  UserAddr interpreter_entry{};
 };
+
+/// Where the programs of `layout` may be.
+ElfImage::Limits limits_of(const UserLayout& layout) {
+  return {layout.lowest, layout.stack.start() - kPageSize};
+}
 
 /// Stack and heap, and with them all that is left to say of `program`.
 [[gnu::noinline]] Result<void> make_stack(LoadedProgram& program, const ElfImage& image,
@@ -175,7 +184,8 @@ struct Loading {
   StartInfo info{.name = loading.path,
                  .strings = loading.strings,
                  .entry = image.entry() + bias,
-                 .headers = {}};
+                 .headers = {},
+                 .interpreter = loading.interpreter};
   if (image.headers() != UserAddr(0)) info.headers = image.headers() + bias;
   info.header_count = image.header_count();
   random_bytes().fill(std::as_writable_bytes(std::span(info.random)));
@@ -186,16 +196,50 @@ struct Loading {
   program.places.environment = start.environment;
   program.places.stack = start.pointer;
   program.places.aux = start.aux;
-  program.entry = info.entry;
+  program.entry = image.interpreter().empty() ? info.entry : loading.interpreter_entry;
   program.stack_pointer = start.pointer;
+  return {};
+}
+
+/// Room for `image` where mappings go.
+Result<UserAddr> room_for(UserSpace& space, const ElfImage& image) {
+  const u64 size = image.span().size();
+  const UserAddr start = TRY(space.map({.address = UserAddr(0), .size = size, .traits = {}}));
+  TRY(space.unmap(start, size));
+  return start;
+}
+
+/// Loads what the program's own segments are to be linked by, beside them. Of its interpreter, if it should have one
+/// itself, nobody asks.
+[[gnu::noinline]] Result<void> load_interpreter(UserSpace& space, std::string_view path,
+                                                Loading& loading, ElfProblem& problem) {
+  const Result<Ref<Inode>> file = executable(loading.start, path);
+  if (!file.has_value()) {
+    problem = ElfProblem::no_interpreter;
+    return file.error();
+  }
+  MemoryObject& contents = *file.value()->contents();
+  const FileHead head = TRY(FileHead::read(contents));
+  const Result<ElfImage> image =
+      ElfImage::open(head.bytes(), contents.size(), limits_of(loading.layout), problem);
+  if (!image.has_value()) {
+    problem = ElfProblem::bad_interpreter;
+    return image.error();
+  }
+  u64 bias = 0;
+  if (image.value().is_relocatable())
+    bias = TRY(room_for(space, image.value())) - image.value().span().start();
+  TRY(Loader(space, contents, image.value(), bias).map_segments());
+  loading.interpreter = UserAddr(bias);
+  loading.interpreter_entry = image.value().entry() + bias;
   return {};
 }
 
 [[gnu::noinline]] Result<void> load_elf(LoadedProgram& program, Loading loading, std::span<const std::byte> head,
                       ElfProblem& problem) {
   MemoryObject& contents = *program.file->contents();
-  const ElfImage::Limits where{loading.layout.lowest, loading.layout.stack.start() - kPageSize};
-  const Result<ElfImage> opened = ElfImage::open(head, contents.size(), where, problem);
+  const Result<ElfImage> opened =
+      ElfImage::open(head, contents.size(), limits_of(loading.layout), problem);
   if (!opened.has_value()) return opened.error();
   const ElfImage& image = opened.value();
   if (image.is_relocatable()) loading.bias = loading.layout.image.value();
@@ -205,6 +249,8 @@ struct Loading {
   TRY(map_sigreturn_page(*program.space));
   Loader loader(*program.space, contents, image, loading.bias);
   TRY(loader.map_segments());
+  if (!image.interpreter().empty())
+    TRY(load_interpreter(*program.space, image.interpreter(), loading, problem));
   program.places = loader.places();
   program.name = last_name(loading.path).substr(0, 15);
   return make_stack(program, image, loading);
@@ -222,7 +268,7 @@ Result<LoadedProgram> load_program(const PathStart& start, std::string_view path
     const FileHead head = TRY(FileHead::read(*program.file->contents()));
     const std::optional<Script> script = TRY(script_of(head.text()));
     if (!script) {
-      const Loading loading{path, strings, limits, user_layout(), 0};
+      const Loading loading{start, path, strings, limits, user_layout(), 0};
       TRY(load_elf(program, loading, head.bytes(), problem));
       return program;
     }

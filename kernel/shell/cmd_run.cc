@@ -34,7 +34,7 @@ Error say_why_not(Writer& out, std::string_view name, std::string_view path, Err
                   ElfProblem problem) {
   const bool is_missing = error.code == Errc::not_found || error.code == Errc::not_a_directory ||
                           error.code == Errc::no_access;
-  if (is_missing) return say_why_missing(out, path);
+  if (is_missing && problem == ElfProblem::none) return say_why_missing(out, path);
   if (problem != ElfProblem::none)
     print(out, "run: {} cannot run: {} (at byte {})\n", Quoted{name}, text_of(problem),
           error.about);

@@ -43,6 +43,7 @@ enum class Errno : u16 {
   enotempty = 39,
   eloop = 40,
   eoverflow = 75,
+  elibbad = 80,
   enotsock = 88,
   eopnotsupp = 95,
   eafnosupport = 97,

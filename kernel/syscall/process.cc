@@ -90,6 +90,8 @@ SyscallResult sys_clone(const Syscall& call) {
 namespace {
 
 SyscallResult exec_error(Error error, ElfProblem problem) {
+  if (problem == ElfProblem::bad_interpreter) return Errno::elibbad;
+  if (problem == ElfProblem::no_interpreter) return error;
   if (problem != ElfProblem::none || error.code == Errc::bad_format) return Errno::enoexec;
   return error.code == Errc::too_large ? Errno::e2big : SyscallResult(error);
 }

@@ -6,6 +6,7 @@ import gzip
 import os
 import re
 import struct
+import subprocess
 
 import pytest
 
@@ -166,7 +167,7 @@ def bad_programs():
         "elf32": (patched(hello, (4, "<B", 1)), "it is not a 64-bit little-endian ELF file"),
         "relocatable": (patched(hello, (16, "<H", 1)), "it is not an executable"),
         "cut": (hello[:5000], "a segment's bytes are not all there"),
-        "dynamic": (patched(hello, (headers[4][0], "<I", 3)), "it is dynamically linked (link it with -static)"),
+        "dynamic": (patched(hello, (headers[4][0], "<I", 3), (headers[4][0] + 32, "<Q", 1)), "it does not name its interpreter"),
         "wx": (patched(hello, (text + 4, "<I", 7)), "a segment is both writable and executable"),
         "stack": (patched(hello, (headers[0x6474E551][0] + 4, "<I", 7)), "it wants an executable stack"),
         "kernel": (patched(hello, (data + 16, "<Q", KERNEL_TEXT + (struct.unpack_from("<Q", hello, data + 16)[0] & 0xFFF))),
@@ -185,6 +186,52 @@ def test_a_file_that_is_no_program_gets_one_clear_line(tmp_path):
     result = boot("holdings", *commands, "holdings", initrd=archive, kernel=TEST_IMAGE)
     for name, (_, words) in bad.items():
         assert result.output.count(f"run: '{name}' cannot run: {words} (at byte ") == 1, result.output
+    before, after = holdings(result.output)
+    assert before == after
+    assert result.status == 126
+
+
+LIBRARIES = "/usr/aarch64-linux-gnu/lib"
+LOADER, C_LIBRARY = "ld-linux-aarch64.so.1", "libc.so.6"
+
+
+def dynamic_hello(folder, *flags):
+    source, program = folder / "hello.c", folder / "hello"
+    source.write_text('#include <stdio.h>\n#include <stdlib.h>\nint main(int argc, char** argv) {\n'
+                      '  char* memory = malloc(1 << 20);\n'
+                      '  printf("%s is linked dynamically: %d\\n", argv[0], argc + memory[0]);\n  return 4;\n}\n')
+    subprocess.run(["aarch64-linux-gnu-gcc", "-O1", *flags, "-o", program, source], check=True)
+    return program.read_bytes()
+
+
+def library(name):
+    with open(os.path.join(LIBRARIES, name), "rb") as file:
+        return file.read()
+
+
+@pytest.mark.parametrize("flags", [["-pie"], ["-no-pie"]], ids=["pie", "fixed"])
+def test_a_dynamic_program_is_loaded_by_its_interpreter(tmp_path, flags):
+    archive = tmp_path / "dynamic.cpio"
+    archive.write_bytes(newc(("bin/dynamic", dynamic_hello(tmp_path, *flags)), (f"lib/{LOADER}", library(LOADER)),
+                             (f"lib/{C_LIBRARY}", library(C_LIBRARY))))
+    result = boot("holdings", "run dynamic 1 2", "holdings", initrd=archive, kernel=TEST_IMAGE)
+    assert "/bin/dynamic is linked dynamically: 3\n" in result.output, result.output
+    before, after = holdings(result.output)
+    assert before == after
+    assert result.status == 4
+
+
+@pytest.mark.parametrize("loader, words", [
+    (None, "its interpreter is not there, or is not executable"),
+    (b"no program", "its interpreter is no program"),
+    (b"\x7fELF", "its interpreter is no program"),
+])
+def test_without_an_interpreter_that_works_there_is_one_clear_line(tmp_path, loader, words):
+    archive = tmp_path / "dynamic.cpio"
+    files = [("bin/dynamic", dynamic_hello(tmp_path))] + ([(f"lib/{LOADER}", loader)] if loader else [])
+    archive.write_bytes(newc(*files))
+    result = boot("holdings", "run dynamic", "holdings", initrd=archive, kernel=TEST_IMAGE)
+    assert result.output.count(f"run: 'dynamic' cannot run: {words} (") == 1, result.output
     before, after = holdings(result.output)
     assert before == after
     assert result.status == 126

@@ -124,10 +124,46 @@ TEST(Elf, SaysWhatKindOfFileItIsNot) {
   EXPECT_EQ(problem_after([](Program& p) { p.header.e_type = ET_CORE; }), ElfProblem::wrong_type);
   EXPECT_EQ(problem_after([](Program& p) { p.header.e_ehsize = 63; }), ElfProblem::bad_header);
   EXPECT_EQ(problem_after([](Program& p) { p.header.e_phentsize = 57; }), ElfProblem::bad_header);
-  EXPECT_EQ(problem_after([](Program& p) { p.segments[3].p_type = PT_INTERP; }),
-            ElfProblem::needs_interpreter);
   EXPECT_EQ(problem_after([](Program& p) { p.segments[3].p_flags |= PF_X; }),
             ElfProblem::executable_stack);
+}
+
+/// `path`, of `size` bytes, at `offset` of a file that may end before it does.
+Result<ElfImage> with_interpreter(std::vector<std::byte>& bytes, std::string_view path, u64 offset, u64 size,
+                                  ElfProblem& problem) {
+  Program program;
+  program.segments.push_back({PT_INTERP, PF_R, offset, 0, 0, size, size, 1});
+  bytes = program.file();
+  if (offset < bytes.size()) std::memcpy(&bytes[offset], path.data(), std::min(path.size(), bytes.size() - offset));
+  count_bad_input("ELF");
+  return open_whole(bytes, problem);
+}
+
+TEST(Elf, NamesTheInterpreterOfADynamicProgram) {
+  std::vector<std::byte> bytes;
+  ElfProblem problem;
+  const auto named = with_interpreter(bytes, std::string_view("/lib/ld.so\0", 11), 0x800, 11, problem);
+  ASSERT_TRUE(named.has_value());
+  EXPECT_EQ(named.value().interpreter(), "/lib/ld.so");
+  const auto short_one = with_interpreter(bytes, std::string_view("/a\0b\0", 5), 0x800, 5, problem);
+  ASSERT_TRUE(short_one.has_value());
+  EXPECT_EQ(short_one.value().interpreter(), "/a");
+  EXPECT_EQ(open_whole(Program().file()).value().interpreter(), "");
+}
+
+TEST(Elf, RefusesAnInterpreterWithoutAName) {
+  std::vector<std::byte> bytes;
+  const auto problem_with = [&](std::string_view path, u64 offset, u64 size) {
+    ElfProblem problem = ElfProblem::none;
+    EXPECT_FALSE(with_interpreter(bytes, path, offset, size, problem).has_value());
+    return problem;
+  };
+  EXPECT_EQ(problem_with("/lib/ld.so", 0x800, 10), ElfProblem::bad_interpreter_name) << "no NUL";
+  EXPECT_EQ(problem_with(std::string_view("\0", 1), 0x800, 1), ElfProblem::bad_interpreter_name);
+  EXPECT_EQ(problem_with("", 0x800, 0), ElfProblem::bad_interpreter_name);
+  for (const u64 offset : {u64{0x3000} - 4, u64{0x3001}, ~u64{0}, ~u64{0} - 10, u64{1} << 63})
+    EXPECT_EQ(problem_with("", offset, 11), ElfProblem::bad_interpreter_name);
+  EXPECT_EQ(problem_with("", 0x800, ~u64{0}), ElfProblem::bad_interpreter_name);
 }
 
 TEST(Elf, RefusesAProgramHeaderTableThatLeavesTheFile) {
