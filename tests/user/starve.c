@@ -21,6 +21,7 @@ static char* page;     // two pages, of which the second is never touched
 static char file[] = "/tmp/starve/file", other[] = "/tmp/starve/other";
 static int directory;  // /tmp/starve
 static int open_file;  // file, and a few bytes in it
+static uint64_t own_pid;
 
 #define CALL(...) call_with((const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / 8)
 static long call_with(const uint64_t* words, size_t count) {
@@ -58,6 +59,11 @@ static long do_rename(void) {
 static void undo_rename(long result) {
   (void)result;
   rename(other, file);
+}
+static long do_mount(void) { return CALL(SYS_mount, AT("x"), AT("/tmp/starve"), AT("tmpfs"), 0, 0); }
+static void undo_mount(long result) {
+  (void)result;
+  if (CALL(SYS_umount2, AT("/tmp/starve"), 0) != 0) complain("umount2");
 }
 static long do_unlink(void) { return CALL(SYS_unlinkat, (uint64_t)AT_FDCWD, AT(other), 0); }
 static void before_unlink(void) { close(open(other, O_RDWR | O_CREAT, 0644)); }
@@ -156,7 +162,7 @@ static long do_exec(void) {
 
 static long do_queue(void) {
   siginfo_t info = {.si_code = SI_QUEUE};
-  return CALL(SYS_rt_sigqueueinfo, (uint64_t)getpid(), SIGRTMIN + 1, AT(&info));
+  return CALL(SYS_rt_sigqueueinfo, own_pid, SIGRTMIN + 1, AT(&info));
 }
 static void undo_queue(long result) {
   static const struct timespec none;
@@ -185,6 +191,7 @@ static const struct {
     {"mknodat", do_fifo, unlink_other, NULL},
     {"renameat2", do_rename, undo_rename, NULL},
     {"unlinkat", do_unlink, unlink_other, before_unlink},
+    {"mount", do_mount, undo_mount, NULL},
     {"pipe2", do_pipe, undo_pipe, NULL},
     {"dup3", do_dup, close_it, NULL},
     {"fcntl", do_fcntl, close_it, NULL},
@@ -213,6 +220,67 @@ static const struct {
     {"uname", do_uname, NULL, NULL},
 };
 
+/// The calls that have no case of their own: with arguments that are good (or that are refused for what they are), each
+/// answers with its allocations failing what it answers without. H is here (AT_FDCWD), P the page, T a text, F and D the
+/// open file and the directory.
+enum { H = -1001, P, F, D };
+#define T(text) (intptr_t)(text)
+static const struct timespec no_time;
+static struct itimerval no_timer;
+static const struct iovec pieces[2] = {{file, 2}, {file, 2}};
+static uint64_t capabilities[] = {0x20080522};
+static const struct simple_call {
+  int number;
+  intptr_t x[6];
+} kSimple[] = {
+    {23, {F}}, {29, {F, 0x541b, P}}, {38, {H, T(file), H, T(file)}}, {39, {T("/tmp")}},
+    {43, {T(file), P}}, {44, {D, P}}, {45, {T(file), 5}},
+    {47, {F, 0, 0, 5}}, {48, {H, T(file), 4}}, {50, {D}}, {51, {T("/")}}, {52, {F, 0644}},
+    {53, {H, T(file), 0644}}, {54, {H, T(file), -1, -1}}, {55, {F, -1, -1}}, {57, {900}}, {62, {F, 0, 0}},
+    {63, {F, P, 5}}, {64, {1, P, 0}}, {65, {F, T(pieces), 0}}, {66, {F, T(pieces), 0}},
+    {69, {F, T(pieces), 0}}, {70, {F, T(pieces), 0}}, {71, {F, F, 0, 0}}, {72, {0, 0, 0, 0, T(&no_time)}},
+    {78, {H, T("/proc/self/exe"), P, 64}}, {80, {F, P}}, {81, {0}}, {82, {F}}, {83, {F}}, {88, {H, T(file)}},
+    {90, {T(capabilities), P}}, {92, {-1}}, {95, {0, 0, P, 5}}, {96, {0}}, {98, {P, 129, 1}}, {99, {0, 24}},
+    {100, {0, P, P}}, {101, {T(&no_time)}}, {102, {0, P}}, {103, {0, T(&no_timer)}}, {112, {77, T(&no_time)}},
+    {113, {1, P}}, {114, {1, P}}, {115, {1, 0, T(&no_time)}}, {116, {10}}, {118, {0, T(&no_time)}},
+    {119, {0, 0, T(&no_time)}}, {120, {0}}, {121, {0, P}}, {123, {0, 8, P}}, {124, {0}}, {125, {0}}, {126, {0}}, {127, {0, P}},
+    {129, {1 << 22}}, {130, {1 << 22}}, {131, {1 << 22, 1 << 22}}, {132, {0, P}}, {134, {10, 0, P, 8}},
+    {135, {0, 0, P, 8}}, {136, {P, 8}}, {137, {T(&no_time), 0, T(&no_time), 8}}, {140, {0}}, {141, {0}}, {142, {0}}, {143, {0}}, {144, {0}},
+    {145, {0}}, {146, {0}}, {147, {0}}, {148, {P, P, P}}, {149, {0}}, {150, {P, P, P}}, {151, {0}}, {152, {0}}, {153, {P}}, {154, {0}}, {155, {0}}, {156, {0}},
+    {157, {0}}, {158, {0}}, {159, {0}}, {161, {P, -1}}, {162, {P, -1}}, {163, {7, P}}, {164, {99, P}}, {165, {0, P}}, {166, {022}},
+    {167, {16, P}}, {168, {P}}, {169, {P}}, {170, {0}}, {172, {0}}, {173, {0}}, {174, {0}}, {175, {0}}, {176, {0}}, {177, {0}}, {178, {0}}, {179, {P}},
+    {198, {1, 1}}, {199, {1, 1}}, {200, {0}}, {201, {0}}, {202, {0}}, {203, {0}}, {204, {0}}, {205, {0}}, {206, {0}}, {207, {0}}, {208, {0}}, {209, {0}}, {210, {0}}, {211, {0}},
+    {212, {0}}, {223, {F}}, {227, {P, 4096, 4}}, {229, {P, 4096}}, {230, {2}}, {231, {0}}, {232, {P, 4096, P}}, {240, {1 << 22}},
+    {242, {0}}, {260, {-1, 0, 1}}, {261, {0, 7, 0, P}}, {284, {P, 4096, 1}}, {285, {F, 0, F, 0, 0}},
+    {291, {H, T(file), 0, 0x7ff, P}}, {436, {900, 901}}, {439, {H, T(file), 4}},
+};
+
+static long do_simple(const struct simple_call* simple) {
+  uint64_t x[6];
+  for (int i = 0; i < 6; ++i) {
+    const intptr_t given = simple->x[i];
+    x[i] = given == H ? (uint64_t)AT_FDCWD : given == P ? AT(page) : given == F ? (uint64_t)open_file
+           : given == D ? (uint64_t)directory : (uint64_t)given;
+  }
+  const long result = call(simple->number, x);
+  if (simple->number == SYS_dup && result >= 0) close_it(result);
+  return result;
+}
+static int is_refused(long result) { return result == -ENOMEM || result == -EAGAIN || result == -ENOSPC; }
+
+static void starve_simple(const struct simple_call* simple) {
+  const long usual = do_simple(simple);
+  for (uint64_t nth = 1;; ++nth) {
+    starve(nth);
+    const long result = do_simple(simple);
+    const int fired = starve(0), same = result == usual || (result >= 0 && usual >= 0);
+    ++attempts;
+    if (!same && !(fired && is_refused(result)))
+      complain("call %d, allocation %d: %ld, not %ld", simple->number, (int)nth, result, usual);
+    if (!fired) return;
+  }
+}
+
 enum { kMost = 4000 };
 
 /// How many allocations a case needs, each of which has failed once.
@@ -223,8 +291,7 @@ static int starve_case(int i) {
     const long result = kCases[i].act();
     const int fired = starve(0);
     ++attempts;
-    const int refused = result == -ENOMEM || result == -EAGAIN || result == -ENOSPC;
-    if (result < 0 && !(fired && refused)) complain("%s, allocation %d: %ld", kCases[i].name, nth, result);
+    if (result < 0 && !(fired && is_refused(result))) complain("%s, allocation %d: %ld", kCases[i].name, nth, result);
     if (kCases[i].undo != NULL && (result >= 0 || kCases[i].before != NULL)) kCases[i].undo(result);
     if (!fired) return nth - 1;
   }
@@ -248,6 +315,7 @@ static int starve_exec(void) {
 }
 
 int main(void) {
+  own_pid = (uint64_t)getpid();
   page = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   sigset_t blocked;
   sigemptyset(&blocked);
@@ -260,6 +328,7 @@ int main(void) {
   int with_allocations = 0;
   for (unsigned i = 0; i < sizeof kCases / sizeof *kCases; ++i) with_allocations += starve_case((int)i) > 0;
   with_allocations += starve_exec() > 0;
+  for (unsigned i = 0; i < sizeof kSimple / sizeof *kSimple; ++i) starve_simple(&kSimple[i]);
   // If nothing ever failed, nobody listened.
   if (with_allocations < 20) complain("only %d calls needed memory", with_allocations);
   close(open_file);
