@@ -21,9 +21,8 @@ class Jobs final : public TtyJobs {
   }
   u32 session_of_group(u32 group) override {
     return processes().with([group](ProcessTable& table) {
-      u32 session = 0;
-      table.for_each_in_group(group, [&](Process& p) { session = p.family.session; });
-      return session;
+      const Process* const member = table.member_of_group(group);
+      return member == nullptr ? 0 : member->family.session;
     });
   }
   Background signal_background(u8 signal) override;
@@ -36,10 +35,8 @@ Process* find_or_me(ProcessTable& table, u32 pid) {
 
 /// Is there a group of this number in the session?
 bool has_group(const ProcessTable& table, u32 group, u32 session) {
-  bool found = false;
-  table.for_each_in_group(group,
-                          [&](const Process& p) { found |= p.family.session == session; });
-  return found;
+  const Process* const member = table.member_of_group(group);
+  return member != nullptr && member->family.session == session;
 }
 
 bool has_stopped(const ProcessTable& table, u32 group) {
@@ -143,7 +140,7 @@ Result<u32> process_session(u32 pid) {
 Result<u32> make_session() {
   Process& me = Process::current();
   return processes().with([&](ProcessTable& table) -> Result<u32> {
-    if (table.for_each_in_group(me.pid(), [](Process&) {}) != 0)
+    if (table.member_of_group(me.pid()) != nullptr)
       return Error{Errc::not_permitted, me.pid()};
     me.family.group = me.family.session = me.pid();
     return me.pid();

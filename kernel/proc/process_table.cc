@@ -42,6 +42,12 @@ Ref<Process> ProcessTable::remove(Process& process) {
   return Ref<Process>::adopt(process);
 }
 
+Process* ProcessTable::member_of_group(u32 group) const {
+  for (Process* process = at_least(0); process != nullptr; process = at_least(process->pid() + 1))
+    if (process->family.group == group) return process;
+  return nullptr;
+}
+
 Ref<Process> find_process(u32 pid) {
   return processes().with([pid](ProcessTable& table) {
     Process* const process = table.find(pid);

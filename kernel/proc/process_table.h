@@ -31,15 +31,16 @@ class ProcessTable {
          process = at_least(process->pid() + 1))
       visit(*process);
   }
-  /// Those of group `group` that have not ended; returns how many.
+  /// Somebody of group `group`, ended or not. Null if there is no such group: it lasts until the last of it has been
+  /// waited for.
+  Process* member_of_group(u32 group) const;
+  /// Those of group `group` that have not ended.
   template <typename Visit>
-  usize for_each_in_group(u32 group, Visit&& visit) const {
-    usize count = 0;
+  void for_each_in_group(u32 group, Visit&& visit) const {
     for_each([&](Process& process) {
-      if (process.family.group != group || process.family.state == ProcessState::ended) return;
-      visit(process), ++count;
+      if (process.family.group == group && process.family.state != ProcessState::ended)
+        visit(process);
     });
-    return count;
   }
 
  private:

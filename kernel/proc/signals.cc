@@ -81,11 +81,11 @@ Result<void> send_signal(Process& process, const SignalInfo& info) {
 Result<void> send_signal_to_group(u32 group, const SignalInfo& info) {
   return processes().with([&](ProcessTable& table) -> Result<void> {
     Result<void> last{};
-    const usize count = table.for_each_in_group(group, [&](Process& process) {
+    table.for_each_in_group(group, [&](Process& process) {
       const Result<void> sent = post_signal(table, process, info);
       if (!sent.has_value()) last = sent;
     });
-    if (count == 0) return Error{Errc::not_found, group};
+    if (table.member_of_group(group) == nullptr) return Error{Errc::not_found, group};
     return last;
   });
 }

@@ -5,6 +5,7 @@ reason, where it cannot be fetched (`make busybox`)."""
 import os
 import re
 import subprocess
+import time
 
 import pexpect
 import pytest
@@ -114,6 +115,57 @@ def test_keys_that_are_signals(ash):
     assert "Stopped" in ash.process.before + ash.run("jobs")
     ash.run("kill -9 %1")
     ash.run("wait; true")
+
+
+def stop(ash):
+    """^Z to what has the terminal; what the shell says then."""
+    ash.session.type("\x1a")
+    ash.process.expect(PROMPT)
+    return ash.process.before + ash.run("jobs")
+
+
+def test_a_stopped_job_comes_back_to_the_terminal(ash):
+    start_cat(ash)
+    assert re.search(r"\[1\]\+ +Stopped +cat", stop(ash))
+    ash.session.type("fg\r")
+    ash.process.expect_exact("cat\r")
+    ash.session.type("once more\r")
+    ash.process.expect("once more\r+\nonce more\r+\n")
+    assert "Stopped" in stop(ash)
+    ash.session.type("fg %1\r")
+    ash.process.expect_exact("cat\r")
+    ash.session.type("and again\r")
+    ash.process.expect("and again\r+\nand again\r+\n")
+    ash.session.type("\x03")
+    ash.process.expect(PROMPT)
+    assert ash.run("echo $?; jobs") == "130\n"
+
+
+def test_a_stopped_job_goes_on_in_the_background(ash):
+    ash.session.type("(echo g''o; sleep 1000)\r")
+    ash.process.expect_exact("go\r")
+    assert re.search(r"\[1\]\+ +Stopped .*sleep 1000", stop(ash))
+    assert "sleep 1000" in ash.run("bg")
+    assert re.search(r"\[1\]\+ +Running .*sleep 1000", ash.run("jobs"))
+    ash.session.type("\x03")  # the shell's own line, not the job's end
+    ash.process.expect(PROMPT)
+    assert re.search(r"\[1\]\+ +Running .*sleep 1000", ash.run("jobs"))
+    ash.run("kill %1")
+    assert "Terminated" in ash.run("wait; true")
+
+
+def test_a_job_in_the_background_that_reads_the_terminal_stops(ash):
+    ash.run("cat &")
+    deadline = time.monotonic() + PATIENCE
+    while "Stopped" not in ash.run("jobs"):
+        assert time.monotonic() < deadline
+    ash.session.type("fg\r")
+    ash.process.expect_exact("cat\r")
+    ash.session.type("for cat\r")
+    ash.process.expect("for cat\r+\nfor cat\r+\n")
+    ash.session.type("\x04")
+    ash.process.expect(PROMPT)
+    assert ash.run("echo $?; jobs") == "0\n"
 
 
 def test_the_line_can_be_edited(ash):

@@ -334,6 +334,27 @@ static int vfork_for_long(long unused) {
   return 0;
 }
 
+static int lead(long unused) {
+  (void)unused;
+  return setpgid(0, 0);
+}
+static int follow(long group) { return setpgid(0, (pid_t)group) == 0 ? getpgid(0) != group : errno; }
+
+/// A group is there until the last of it has been waited for: a shell puts the second process of a pipeline into
+/// the first one's, which may have ended.
+static void check_groups_of_the_ended(void) {
+  siginfo_t info;
+  const pid_t leader = start(lead, 0);
+  IS(waitid(P_PID, (id_t)leader, &info, WEXITED | WNOWAIT), 0);
+  IS(kill(-leader, 0), 0);
+  IS(kill(-leader, SIGTERM), 0);
+  IS(RESULT(getpgid(leader)), leader);
+  IS(wait_for(start(follow, leader)), 0);
+  IS(wait_for(leader), 0);
+  IS(RESULT(kill(-leader, 0)), -ESRCH);
+  IS(wait_for(start(follow, leader)), EPERM << 8);
+}
+
 static void check_vfork(void) {
   const pid_t pid = start(vfork_for_long, 0);
   rest(100);
@@ -357,6 +378,7 @@ int main(void) {
   check_pending_stop();
   check_orphans();
   check_groups();
+  check_groups_of_the_ended();
   check_vfork();
   return finish();
 }
