@@ -26,25 +26,40 @@ UserAccess access_of(const arch::Fault& fault) {
   UNREACHABLE();
 }
 
-FaultOutcome resolve(const arch::Fault& fault) {
+[[gnu::noinline]] FaultOutcome resolve_with_relief(UserSpace& space, UserAddr va,
+                                                   UserAccess access) {
+  FaultOutcome outcome = FaultOutcome::out_of_memory;
+  while (outcome == FaultOutcome::out_of_memory && relieve_memory())
+    outcome = space.resolve(va, access);
+  return outcome;
+}
+
+[[gnu::always_inline]] inline FaultOutcome resolve(const arch::Fault& fault) {
   UserSpace* const space = active_user_space();
-  if (space == nullptr || !fault.is_about_tables()) return FaultOutcome::not_mapped;
-  for (;;) {
-    const FaultOutcome outcome =
-        space->resolve(UserAddr(fault.address().value()), access_of(fault));
-    if (outcome != FaultOutcome::out_of_memory || !relieve_memory()) return outcome;
-  }
+  if (space == nullptr || !fault.is_about_tables()) [[unlikely]]
+    return FaultOutcome::not_mapped;
+  const UserAddr va(fault.address().value());
+  const UserAccess access = access_of(fault);
+  const FaultOutcome outcome = space->resolve(va, access);
+  if (outcome != FaultOutcome::out_of_memory) [[likely]]
+    return outcome;
+  return resolve_with_relief(*space, va, access);
+}
+
+/// Does not return if that ends the program.
+[[gnu::noinline]] void act_on(FaultOutcome outcome, arch::TrapFrame& frame) {
+  if (outcome == FaultOutcome::out_of_memory) exit_process(ProcessEnd::killed(kSigkill));
+  const arch::Fault fault = arch::Fault::of(frame);
+  force_signal(Process::current(), signal_of(fault, outcome), frame, fault);
 }
 
 }  // namespace
 
 void handle_user_fault(arch::TrapFrame& frame) {
-  const arch::Fault fault = arch::Fault::of(frame);
   arch::unmask_interrupts();
-  const FaultOutcome outcome = resolve(fault);
-  if (outcome == FaultOutcome::out_of_memory) exit_process(ProcessEnd::killed(kSigkill));
-  if (outcome != FaultOutcome::resolved)
-    force_signal(Process::current(), signal_of(fault, outcome), frame, fault);
+  const FaultOutcome outcome = resolve(arch::Fault::of(frame));
+  if (outcome != FaultOutcome::resolved) [[unlikely]]
+    act_on(outcome, frame);
   arch::mask_exceptions();
   if (!current_thread().is_interrupted()) [[likely]]
     return;

@@ -8,6 +8,8 @@
 /// looked yet (and will say so if it must wait on, or if it gets the lock).
 #pragma once
 
+#include <arch/context.h>
+
 #include <utility>
 
 #include "kernel/lib/check.h"
@@ -45,7 +47,7 @@ class Mutex {
  private:
   static constexpr u64 kSomebodyWaits = 1;
 
-  static u64 caller() { return reinterpret_cast<u64>(&current_sleeper()); }
+  static u64 caller() { return reinterpret_cast<u64>(&arch::current_context()); }
   u64 holder() const { return word_.load(std::memory_order_relaxed) & ~kSomebodyWaits; }
 
   bool take_free(u64 me) {
@@ -78,7 +80,7 @@ class Mutex {
 
   struct Gate {};
 
-  std::atomic<u64> word_{0};  // the holder's Sleeper, and kSomebodyWaits; 0: free
+  std::atomic<u64> word_{0};  // the holder's ThreadContext, and kSomebodyWaits; 0: free
   Locked<Gate> gate_;
   WaitQueue queue_;
 };

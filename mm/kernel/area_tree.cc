@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "mm/kernel/area_tree.h"
 
-#include <optional>
-
 namespace meridian {
 namespace {
 
@@ -17,67 +15,74 @@ struct RawAreaTree::Search {
   const Hole& wanted;
   u64 need;
   bool from_top = false;
+  Room found{};
 
-  /// Where the hole goes in the part of the gap [start, end) that it may use.
-  std::optional<u64> place(u64 start, u64 end) const {
-    if (end - start < need) return std::nullopt;
+  /// Tries the part of the gap from `start` to `end`, below `above`, that the hole may use.
+  bool place(u64 start, u64 end, AreaNode* above) {
+    if (end - start < need) return false;
     const u64 low = start > wanted.low ? start : wanted.low;
     const u64 high = end < wanted.high ? end : wanted.high;
-    if (high < low || high - low < wanted.size) return std::nullopt;
+    if (high < low || high - low < wanted.size) return false;
     const u64 room = high - low - wanted.size;
     const u64 edge = from_top ? high - wanted.size : low;
     const u64 step = (from_top ? edge : 0 - edge) & (wanted.alignment - 1);  // to a multiple
-    if (step > room) return std::nullopt;
-    return from_top ? edge - step : edge + step;
+    if (step > room) return false;
+    found = {from_top ? edge - step : edge + step, above};
+    return true;
+  }
+  bool place_below(AreaNode* n) { return place(n->start_ - n->gap_, n->start_, n); }
+  bool may_be_in(const AreaNode* n) const { return n != nullptr && n->largest_gap_ >= need; }
+
+  bool lowest_in(AreaNode* n) {
+    for (; may_be_in(n); n = n->child_[kHigher]) {
+      const bool reaches_lower = n->start_ - n->gap_ > wanted.low;
+      if (reaches_lower && may_be_in(n->child_[kLower]) && lowest_in(n->child_[kLower]))
+        return true;
+      if (place_below(n)) return true;
+      if (n->end_value() >= wanted.high) return false;
+    }
+    return false;
   }
 
-  std::optional<u64> lowest_below(const AreaNode* n) const {
-    if (n == nullptr || n->largest_gap_ < need) return std::nullopt;
-    const u64 gap_start = n->start_ - n->gap_;
-    if (gap_start > wanted.low) {
-      if (const auto at = lowest_below(n->child_[kLower])) return at;
+  bool highest_in(AreaNode* n) {
+    for (; may_be_in(n); n = n->child_[kLower]) {
+      const bool reaches_higher = n->end_value() < wanted.high;
+      if (reaches_higher && may_be_in(n->child_[kHigher]) && highest_in(n->child_[kHigher]))
+        return true;
+      if (place_below(n)) return true;
+      if (n->start_ - n->gap_ <= wanted.low) return false;
     }
-    if (const auto at = place(gap_start, n->start_)) return at;
-    return n->end_value() < wanted.high ? lowest_below(n->child_[kHigher]) : std::nullopt;
-  }
-
-  std::optional<u64> highest_below(const AreaNode* n) const {
-    if (n == nullptr || n->largest_gap_ < need) return std::nullopt;
-    if (n->end_value() < wanted.high) {
-      if (const auto at = highest_below(n->child_[kHigher])) return at;
-    }
-    const u64 gap_start = n->start_ - n->gap_;
-    if (const auto at = place(gap_start, n->start_)) return at;
-    return gap_start > wanted.low ? highest_below(n->child_[kLower]) : std::nullopt;
+    return false;
   }
 };
 
-Result<u64> RawAreaTree::lowest_hole(const Hole& wanted) const {
-  return find_hole(wanted, [this](const Search& search) {
-    const auto at = search.lowest_below(root_);
-    return at ? at : search.place(tail_, high_);
+auto RawAreaTree::lowest_hole(const Hole& wanted) const -> Result<Room> {
+  return find_hole(wanted, [this](Search& search) {
+    return search.lowest_in(root_) || search.place(tail_, high_, nullptr);
   });
 }
 
-Result<u64> RawAreaTree::highest_hole(const Hole& wanted) const {
-  return find_hole(wanted, [this](Search search) {
+auto RawAreaTree::highest_hole(const Hole& wanted) const -> Result<Room> {
+  return find_hole(wanted, [this](Search& search) {
     search.from_top = true;
-    const auto at = search.place(tail_, high_);
-    return at ? at : search.highest_below(root_);
+    return search.place(tail_, high_, nullptr) || search.highest_in(root_);
   });
 }
 
 /// First only gaps that fit wherever they start, then any.
 template <typename Find>
-Result<u64> RawAreaTree::find_hole(const Hole& wanted, Find&& find) const {
+[[gnu::always_inline]] inline auto RawAreaTree::find_hole(const Hole& wanted, Find&& find) const
+    -> Result<Room> {
   CHECK(wanted.size != 0 && is_power_of_two(wanted.alignment));
   const u64 all = high_ - low_;
   const u64 slack = wanted.alignment - 1;
   if (wanted.size <= all && slack <= all - wanted.size) {
-    if (const auto at = find(Search{wanted, wanted.size + slack})) return *at;
+    Search search{wanted, wanted.size + slack};
+    if (find(search)) return search.found;
   }
   if (slack != 0) {
-    if (const auto at = find(Search{wanted, wanted.size})) return *at;
+    Search search{wanted, wanted.size};
+    if (find(search)) return search.found;
   }
   return Error{Errc::out_of_address_space, wanted.size};
 }
@@ -152,43 +157,37 @@ void RawAreaTree::rebalance_up(AreaNode* n, const AreaNode* changed) {
   }
 }
 
-void RawAreaTree::insert(AreaNode& area) {
-  Place place{nullptr, &root_, nullptr, nullptr};
-  while (*place.link != nullptr) {
-    place.parent = *place.link;
-    const bool higher = area.start_ >= place.parent->start_;
-    (higher ? place.before : place.after) = place.parent;
-    place.link = &place.parent->child_[higher ? kHigher : kLower];
-  }
-  hang(area, place);
-}
-
-void RawAreaTree::insert_after(AreaNode& before, AreaNode& area) {
-  Place place{&before, &before.child_[kHigher], &before, next(before)};
-  // What has a higher child is followed by the lowest node below that.
-  if (*place.link != nullptr) place.parent = place.after, place.link = &place.after->child_[kLower];
-  hang(area, place);
-}
-
-/// Makes `area` a leaf.
-void RawAreaTree::hang(AreaNode& area, const Place& place) {
-  AreaNode* const after = place.after;
-  const u64 gap_start = place.before != nullptr ? place.before->end_value() : low_;
+/// Makes `area` a leaf, right below `after` (null: behind the last). There is a link for it: its
+/// neighbours are one below the other, so one of them has no child on the side of the other.
+void RawAreaTree::hang(AreaNode& area, AreaNode* after) {
+  AreaNode* const before = after != nullptr ? after->neighbour_[kLower] : last_;
+  const u64 gap_start = before != nullptr ? before->end_value() : low_;
   const u64 gap_end = after != nullptr ? after->start_ : high_;
   CHECK(area.size_ != 0 && area.start_ >= gap_start && area.start_ < gap_end);
   CHECK(area.size_ <= gap_end - area.start_);
 
-  area.parent_ = place.parent;
+  const bool below_after = after != nullptr && after->child_[kLower] == nullptr;
+  AreaNode* const parent = below_after ? after : before;
+  (parent == nullptr ? root_ : parent->child_[below_after ? kLower : kHigher]) = &area;
+  area.parent_ = parent;
   area.child_[kLower] = area.child_[kHigher] = nullptr;
   area.height_ = 0;  // as of the nothing that was there
   area.gap_ = area.start_ - gap_start;
-  *place.link = &area;
+  link_neighbours(before, &area);
+  link_neighbours(&area, after);
   if (after != nullptr)
-    after->gap_ = after->start_ - area.end_value();
+    after->gap_ = gap_end - area.end_value();
   else
     tail_ = area.end_value();
   ++count_;
+  recent_ = &area;
   rebalance_up(&area, after);  // passes `after`: the neighbours of a new leaf are above it
+}
+
+/// Makes them neighbours; either may be null, the end of the row.
+void RawAreaTree::link_neighbours(AreaNode* before, AreaNode* after) {
+  if (before != nullptr) before->neighbour_[kHigher] = after;
+  (after != nullptr ? after->neighbour_[kLower] : last_) = before;
 }
 
 /// The tree keeps its shape: only gaps change, the area's own and its follower's.
@@ -197,14 +196,17 @@ void RawAreaTree::resize(AreaNode& area, u64 start, u64 size) {
   AreaNode* const after = next(area);
   const u64 gap_end = after != nullptr ? after->start_ : high_;
   CHECK(size != 0 && start >= gap_start && start < gap_end && size <= gap_end - start);
+  const bool starts_elsewhere = start != area.start_;
   area.start_ = start, area.size_ = size;
-  area.gap_ = start - gap_start;
-  rebalance_up(&area, &area);
-  if (after != nullptr) {
-    after->gap_ = after->start_ - area.end_value();
-    rebalance_up(after, after);
-  } else {
+  if (starts_elsewhere) {
+    area.gap_ = start - gap_start;
+    rebalance_up(&area, &area);
+  }
+  if (after == nullptr) {
     tail_ = area.end_value();
+  } else if (const u64 gap = gap_end - area.end_value(); gap != after->gap_) {
+    after->gap_ = gap;
+    rebalance_up(after, after);
   }
 }
 
@@ -231,12 +233,13 @@ AreaNode* RawAreaTree::unlink(AreaNode& n) {
 }
 
 void RawAreaTree::remove(AreaNode& area) {
+  AreaNode* const follower = next(area);
   const u64 gap_start = area.start_ - area.gap_;
-  AreaNode* follower = next(area);
   if (follower != nullptr)
     follower->gap_ = follower->start_ - gap_start;
   else
     tail_ = gap_start;
+  link_neighbours(previous(area), follower);
   --count_;
   if (recent_ == &area) recent_ = nullptr;
   // The follower is the node that took the place, or an ancestor: the way up passes it.
@@ -244,6 +247,7 @@ void RawAreaTree::remove(AreaNode& area) {
 }
 
 AreaNode* RawAreaTree::search_ending_after(u64 address) const {
+  if (recent_ != nullptr && address == recent_->end_value()) return next(*recent_);
   AreaNode* best = nullptr;
   for (AreaNode* n = root_; n != nullptr;) {
     const bool ends_after = n->start_ + (n->size_ - 1) >= address;
@@ -252,24 +256,6 @@ AreaNode* RawAreaTree::search_ending_after(u64 address) const {
   }
   if (best != nullptr && best->start_ <= address) recent_ = best;
   return best;
-}
-
-AreaNode* RawAreaTree::last() const {
-  AreaNode* n = root_;
-  while (n != nullptr && n->child_[kHigher] != nullptr) n = n->child_[kHigher];
-  return n;
-}
-
-/// The one before (side 0) or after (side 1) in order of addresses.
-AreaNode* RawAreaTree::neighbour(const AreaNode& area, unsigned side) {
-  const unsigned back = 1 - side;
-  if (AreaNode* n = area.child_[side]; n != nullptr) {
-    while (n->child_[back] != nullptr) n = n->child_[back];
-    return n;
-  }
-  const AreaNode* n = &area;
-  while (n->parent_ != nullptr && n->parent_->child_[side] == n) n = n->parent_;
-  return n->parent_;
 }
 
 }  // namespace meridian

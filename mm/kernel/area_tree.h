@@ -2,8 +2,9 @@
 /// A balanced tree of areas of one address space, ordered by address, that also knows its gaps:
 /// each node keeps the gap before it and the largest such gap in its subtree, so the lowest (or
 /// highest) hole of a wanted size is found in O(log n), and removing an area merges the holes
-/// around it by itself. Nodes live inside the areas: the tree never allocates, so removing cannot
-/// fail.
+/// around it by itself. Each node also knows its neighbours, so that going on to the next area, or
+/// putting one beside another, takes no search. Nodes live inside the areas: the tree never
+/// allocates, so removing cannot fail.
 ///
 /// Invariants: areas do not overlap and lie within the bounds; the heights of two siblings differ
 /// by at most one (AVL); each node's gap and largest gap are exact. The caller holds a lock.
@@ -35,9 +36,10 @@ class AreaNode {
   u64 start_ = 0, size_ = 0;
   u64 gap_ = 0;          // free bytes between the previous area (or the lower bound) and this one
   u64 largest_gap_ = 0;  // of this node and everything below it
-  AreaNode* parent_ = nullptr;
-  AreaNode* child_[2] = {nullptr, nullptr};  // lower, higher
   u64 height_ = 0;
+  AreaNode* parent_ = nullptr;
+  AreaNode* child_[2] = {nullptr, nullptr};      // lower, higher
+  AreaNode* neighbour_[2] = {nullptr, nullptr};  // in order of addresses
 };
 
 /// The tree on plain numbers; AreaTree gives it types.
@@ -48,24 +50,29 @@ class RawAreaTree {
   struct Hole {
     u64 size, alignment, low, high;
   };
+  /// Where it was found: from `start` on, in the gap below `above` (null: behind the last area).
+  struct Room {
+    u64 start;
+    AreaNode* above;
+  };
 
   /// Areas lie in [low, high).
   constexpr RawAreaTree(u64 low, u64 high) : low_(low), high_(high), tail_(low) {}
 
-  void insert(AreaNode& area);
-  void insert_after(AreaNode& before, AreaNode& area);
+  void insert(AreaNode& area) { hang(area, search_ending_after(area.start_)); }
+  void insert_below(AreaNode* above, AreaNode& area) { hang(area, above); }
   void remove(AreaNode& area);
   void resize(AreaNode& area, u64 start, u64 size);
   AreaNode* first_ending_after(u64 address) const {
-    // Whoever asks for an area often asks for it again.
+    // Whoever asks for an area often asks for it, or for what is behind it, again.
     if (recent_ != nullptr && address - recent_->start_ < recent_->size_) return recent_;
     return search_ending_after(address);
   }
-  static AreaNode* next(const AreaNode& area) { return neighbour(area, 1); }
-  static AreaNode* previous(const AreaNode& area) { return neighbour(area, 0); }
-  AreaNode* last() const;
-  Result<u64> lowest_hole(const Hole& wanted) const;
-  Result<u64> highest_hole(const Hole& wanted) const;
+  static AreaNode* next(const AreaNode& area) { return area.neighbour_[1]; }
+  static AreaNode* previous(const AreaNode& area) { return area.neighbour_[0]; }
+  AreaNode* last() const { return last_; }
+  Result<Room> lowest_hole(const Hole& wanted) const;
+  Result<Room> highest_hole(const Hole& wanted) const;
 
   constexpr u64 low() const { return low_; }
   constexpr u64 high() const { return high_; }
@@ -76,20 +83,12 @@ class RawAreaTree {
   struct Search;
 
   template <typename Find>
-  Result<u64> find_hole(const Hole& wanted, Find&& find) const;
+  Result<Room> find_hole(const Hole& wanted, Find&& find) const;
   static u64 height(const AreaNode* n) { return n == nullptr ? 0 : n->height_; }
   static void refresh(AreaNode& n);
   AreaNode* search_ending_after(u64 address) const;
-  static AreaNode* neighbour(const AreaNode& area, unsigned side);
-  /// Where a new leaf goes: the null link that it fills, whose that is (null: the root), and its
-  /// neighbours.
-  struct Place {
-    AreaNode* parent;
-    AreaNode** link;
-    AreaNode* before;
-    AreaNode* after;
-  };
-  void hang(AreaNode& area, const Place& place);
+  void hang(AreaNode& area, AreaNode* after);
+  void link_neighbours(AreaNode* before, AreaNode* after);
   AreaNode*& link_to(AreaNode& n);
   void replace(AreaNode& n, AreaNode* by);
   AreaNode& rotate(AreaNode& n, unsigned towards);
@@ -98,7 +97,8 @@ class RawAreaTree {
   AreaNode* unlink(AreaNode& n);
 
   AreaNode* root_ = nullptr;
-  mutable AreaNode* recent_ = nullptr;  // found last
+  AreaNode* last_ = nullptr;
+  mutable AreaNode* recent_ = nullptr;  // found or put there last
   u64 low_, high_;
   u64 tail_;  // where the gap after the last area begins
   usize count_ = 0;
@@ -114,8 +114,8 @@ class AreaTree {
 
   /// Puts `area` into the tree. CHECKs that it is not empty, in bounds and overlaps no other.
   void insert(T& area) { raw_.insert(area); }
-  /// The same where no area lies between `before`, which is in the tree, and `area`: no search.
-  void insert_after(T& before, T& area) { raw_.insert_after(before, area); }
+  /// The same for an area right below `above` (null: behind the last one): no search.
+  void insert_below(T* above, T& area) { raw_.insert_below(above, area); }
   /// Takes `area`, which is in this tree, out of it.
   void remove(T& area) { raw_.remove(area); }
   /// Moves the ends of `area`, which stays between its neighbours.
@@ -136,15 +136,20 @@ class AreaTree {
   /// The area before `area`, or null.
   static T* previous(const T& area) { return static_cast<T*>(RawAreaTree::previous(area)); }
 
+  /// A place for a new area, and what it lies right below, for insert_below().
+  struct Room {
+    A start;
+    T* above;
+  };
   /// Where `size` bytes fit, aligned, inside `within`: the lowest hole that is large enough
   /// wherever its start falls, else the lowest that happens to fit. `alignment` is a power of two.
   /// Errc::out_of_address_space if there is none.
-  Result<A> lowest_hole(u64 size, u64 alignment, Range<A> within) const {
-    return A(TRY(raw_.lowest_hole(hole(size, alignment, within))));
+  Result<Room> lowest_hole(u64 size, u64 alignment, Range<A> within) const {
+    return room(raw_.lowest_hole(hole(size, alignment, within)));
   }
   /// The same from the top: the highest address in the highest such hole.
-  Result<A> highest_hole(u64 size, u64 alignment, Range<A> within) const {
-    return A(TRY(raw_.highest_hole(hole(size, alignment, within))));
+  Result<Room> highest_hole(u64 size, u64 alignment, Range<A> within) const {
+    return room(raw_.highest_hole(hole(size, alignment, within)));
   }
 
   constexpr Range<A> bounds() const { return Range<A>::between(A(raw_.low()), A(raw_.high())); }
@@ -155,6 +160,10 @@ class AreaTree {
 
   static RawAreaTree::Hole hole(u64 size, u64 alignment, Range<A> within) {
     return {size, alignment, within.start().value(), within.end().value()};
+  }
+  static Result<Room> room(const Result<RawAreaTree::Room>& found) {
+    if (!found.has_value()) return found.error();
+    return Room{A(found.value().start), static_cast<T*>(found.value().above)};
   }
 
   RawAreaTree raw_;

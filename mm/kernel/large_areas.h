@@ -84,8 +84,9 @@ class LargeAreas {
 
  private:
   using Tree = AreaTree<LargeArea>;
+  using Room = typename Tree::Room;
 
-  Result<VirtAddr> find_hole(const Tree& tree, u64 pages, u64 alignment, Leaves largest) const;
+  Result<Room> find_hole(const Tree& tree, u64 pages, u64 alignment, Leaves largest) const;
   Result<LargeArea*> make_record();
 
   [[no_unique_address]] B backing_;
@@ -104,33 +105,31 @@ auto LargeAreas<B>::make_record() -> Result<LargeArea*> {
 
 /// Where the area goes: aligned to the largest leaf that is to map it.
 template <VmallocBacking B>
-Result<VirtAddr> LargeAreas<B>::find_hole(const Tree& tree, u64 pages, u64 alignment,
-                                          Leaves largest) const {
+auto LargeAreas<B>::find_hole(const Tree& tree, u64 pages, u64 alignment, Leaves largest) const
+    -> Result<Room> {
   const bool blocks = largest == Leaves::blocks;
   const u64 leaf = blocks ? kBlockSize : pages >= kRunPages ? kRunPages * kPageSize : kPageSize;
   const u64 aligned = alignment > leaf ? alignment : leaf;
   const u64 size = (pages + 1) * kPageSize;
-  const Result<VirtAddr> hole = tree.lowest_hole(size, aligned, blocks ? upper_ : lower_);
-  if (hole.has_value()) return hole;
+  const Result<Room> room = tree.lowest_hole(size, aligned, blocks ? upper_ : lower_);
+  if (room.has_value()) return room;
   return tree.lowest_hole(size, aligned, tree.bounds());
 }
 
 template <VmallocBacking B>
 auto LargeAreas<B>::take(u64 pages, u64 alignment, Leaves largest) -> Result<LargeArea*> {
   LargeArea* area = TRY(make_record());
-  const Result<VirtAddr> start = tree_.with([&](Tree& tree) {
-    Result<VirtAddr> hole = find_hole(tree, pages, alignment, largest);
-    if (hole.has_value()) {
-      static_cast<AreaNode&>(*area) = AreaNode(hole.value().value(), (pages + 1) * kPageSize);
-      tree.insert(*area);
-    }
-    return hole;
+  const Result<void> placed = tree_.with([&](Tree& tree) -> Result<void> {
+    const Room room = TRY(find_hole(tree, pages, alignment, largest));
+    static_cast<AreaNode&>(*area) = AreaNode(room.start.value(), (pages + 1) * kPageSize);
+    tree.insert_below(room.above, *area);
+    return {};
   });
-  if (!start.has_value()) {
+  if (!placed.has_value()) {
     backing_.free_record(area);
-    return start.error();
+    return placed.error();
   }
-  area->start = start.value().value();
+  area->start = area->start_value();
   return area;
 }
 

@@ -58,6 +58,12 @@ class Cursor {
   Entry entry() const { return slots_ == nullptr ? Entry() : load_entry(*slots()); }
   Kind kind() const { return entry().kind(level_); }
 
+  /// All addresses that its table decides about.
+  VirtRange table_range() const {
+    const u64 size = span() * geometry_.entries(level_);
+    return {va_.align_down(size), size};
+  }
+
   /// How many entries from here to the end of the table begin before the range of `bytes` from va()
   /// on ends. (Their first and last may be covered in part.)
   usize slots_within(u64 bytes) const {

@@ -111,15 +111,16 @@ class [[nodiscard]] Gather {
 
   /// These frames were mapped where invalidate() said: they go to the LeafRelease after the flush.
   void release(FrameRange frames) {
-    if (leaf_count_ != 0) {
-      Leaves& newest = leaves_[leaf_count_ - 1];
-      if (newest.first + newest.count == frames.first.number()) {
-        newest.count += frames.count;
-        return;
-      }
+    if (follows_newest(frames)) {
+      leaves_[leaf_count_ - 1].count += frames.count;
+      return;
     }
     if (leaf_count_ == leaves_.size()) flush();
     leaves_[leaf_count_++] = {frames.first.number(), frames.count};
+  }
+  /// Will release() not have to flush?
+  bool has_room_for(FrameRange frames) const {
+    return leaf_count_ != leaves_.size() || follows_newest(frames);
   }
 
   /// Takes over what `other`, of the same address space and with the same LeafRelease, still owes.
@@ -155,6 +156,11 @@ class [[nodiscard]] Gather {
     u64 first, count;
   };
 
+  bool follows_newest(FrameRange frames) const {
+    if (leaf_count_ == 0) return false;
+    const Leaves& newest = leaves_[leaf_count_ - 1];
+    return newest.first + newest.count == frames.first.number();
+  }
   void free_all() {
     for (usize i = 0; i < table_count_; ++i) store_->free_table(Frame::from_number(tables_[i]));
     for (usize i = 0; i < leaf_count_; ++i)

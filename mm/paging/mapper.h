@@ -100,7 +100,7 @@ class Mapper {
   Result<void> replace_page(VirtAddr va, Frame frame, Attributes attributes);
 
   /// protect() that decides for each page of `range`: it becomes as the entry that `choose(Frame)`
-  /// returns, which differs from the one there in its rights and its frame only, and keeps its
+  /// returns, which differs from the one there at most in its rights and its frame, and keeps its
   /// frame. The invalidations are left to `owed`.
   template <typename Choose>
   void protect_pages(VirtRange range, Gather& owed, Choose&& choose);
@@ -184,6 +184,11 @@ class Mapper {
   Cursor at(VirtAddr va) const { return Cursor(geometry_, store_, root_, va); }
   static u64 frames_of(const Cursor& cursor) { return cursor.span() >> kPageShift; }
   Result<void> check_range(VirtRange range) const;
+  /// What check_range() lets pass.
+  bool is_valid(VirtRange range) const {
+    return ((range.start().value() | range.size()) & (kPageSize - 1)) == 0 && !range.is_empty() &&
+           half_.contains(range);
+  }
 
   // mapper_map.h
   static Result<void> check_output(Frame first, u64 frames);
@@ -210,7 +215,7 @@ class Mapper {
   template <typename OnLeaf>
   [[gnu::always_inline]] inline Cleared clear_run(const Cursor& cursor, usize count,
                                                   OnLeaf&& on_leaf);
-  void check_cuts(const Cursor& cursor, usize count, VirtRange range);
+  [[gnu::always_inline]] inline void check_cuts(const Cursor& cursor, usize count, VirtRange range);
   [[gnu::always_inline]] inline void check_cut(const Cursor& cursor, usize i, VirtRange range);
   [[gnu::noinline]] void keep_what_is_outside(const Cursor& cursor, usize i, Entry entry,
                                               VirtRange range);

@@ -12,7 +12,7 @@ namespace meridian {
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 template <typename OnSlots>
 void Mapper<F, Store, T, kSharing>::for_each_last_table(VirtRange range, OnSlots&& on_slots) {
-  CHECK(check_range(range).has_value());
+  CHECK(is_valid(range));
   for_each_run<F>(geometry_, store_, root_, range, [&](const Cursor& cursor, usize count) {
     if (cursor.level() != Level::L3) return count_invalid(cursor, count);
     on_slots(std::span<Entry>(cursor.slots(), count), cursor.start());
@@ -54,22 +54,32 @@ void Mapper<F, Store, T, kSharing>::for_each_leaf(std::span<Entry> slots, OnLeaf
   }
 }
 
-/// One range of stale pages for all: what lies between them may be invalidated, too.
+/// One range of stale pages for each table: what lies between them may be invalidated, too. Pages
+/// that are not mapped have 0 for an entry.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 template <typename Choose>
 void Mapper<F, Store, T, kSharing>::protect_pages(VirtRange range, Gather& owed, Choose&& choose) {
-  VirtAddr first = range.end(), last = range.start();
-  for_each_page(range, [&](Entry& slot, Entry found, VirtAddr va) {
-    const Frame frame = found.output();
-    const Entry wanted = choose(frame).advanced(frame.number());
-    if (wanted.raw() == found.raw()) return;
-    if constexpr (kSelfChecks) CHECK(change_between(Level::L3, found, wanted) == Change::in_place);
-    store_entry(slot, wanted);
-    if (last < first) [[unlikely]]
-      first = va;
-    last = va;
+  for_each_last_table(range, [&](std::span<Entry> slots, VirtAddr va) {
+    Entry* first = slots.data();
+    Entry* const end = first + slots.size();
+    while (first != end && load_entry(*first).raw() == 0) ++first;
+    if (first == end) return;
+    Entry* last = first;
+#pragma GCC unroll 2
+    for (Entry* slot = first; slot != end; ++slot) {
+      const Entry found = load_entry(*slot);
+      if (found.raw() == 0) continue;
+      const Frame frame = found.output();
+      const Entry wanted = choose(frame).advanced(frame.number());
+      if constexpr (kSelfChecks)
+        CHECK(change_between(Level::L3, found, wanted) != Change::break_first);
+      store_entry(*slot, wanted);
+      last = slot;
+    }
+    const u64 before = static_cast<u64>(first - slots.data());
+    const u64 pages = static_cast<u64>(last - first) + 1;
+    owed.invalidate(va + before * kPageSize, pages * kPageSize, kPageSize);
   });
-  if (first <= last) owed.invalidate(first, last - first + kPageSize, kPageSize);
 }
 
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>

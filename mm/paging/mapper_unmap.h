@@ -93,13 +93,14 @@ void Mapper<F, Store, T, kSharing>::unmap(VirtRange range, Gather& gather) {
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 void Mapper<F, Store, T, kSharing>::unmap_in_hole(VirtRange range, VirtRange hole, Gather& gather) {
   static_assert(kSharing == Sharing::exclusive);
-  CHECK(check_range(range).has_value() && hole.contains(range));
+  CHECK(is_valid(range) && hole.contains(range));
   for_each_run<F>(geometry_, store_, root_, range, [&](const Cursor& cursor, usize count) {
     check_cuts(cursor, count, range);
     const Cleared cleared = unmap_run(cursor, count, gather);
     const VirtAddr done = cursor.start() + cleared.passed * cursor.span();
-    unlink_tables_in_hole(cursor, done, range, hole,
-                          [&](Frame table, VirtAddr va) { gather.unlink(table, va); });
+    if (!cursor.at_root() && hole.contains(cursor.table_range()))
+      unlink_tables_in_hole(cursor, done, range, hole,
+                            [&](Frame table, VirtAddr va) { gather.unlink(table, va); });
     return cleared.passed;
   });
 }
@@ -110,11 +111,26 @@ auto Mapper<F, Store, T, kSharing>::unmap_run(const Cursor& cursor, usize count,
   const u64 span = cursor.span();
   Cleared cleared;
   if (gather.wants_leaves()) {
+    usize first = 0, end = 0;  // cleared, one after the other, and not told to the gather yet
+    const auto tell = [&] {
+      if (end != first)
+        gather.invalidate(cursor.start() + first * span, (end - first) * span, span);
+    };
     cleared = clear_run(cursor, count, [&](usize i, Entry leaf) {
-      gather.invalidate(cursor.start() + i * span, span,
-                        span);  // before its frames: they may flush
-      gather.release({leaf.output(), frames_of(cursor)});
+      const FrameRange frames{leaf.output(), frames_of(cursor)};
+      const bool will_flush = !gather.has_room_for(frames);  // and must know all that is stale
+      if (i != end) [[unlikely]] {
+        tell();
+        first = i;
+      }
+      end = i + 1;
+      if (will_flush) [[unlikely]] {
+        tell();
+        first = end;
+      }
+      gather.release(frames);
     });
+    tell();
   } else {
     cleared = clear_run(cursor, count, [](usize, Entry) {});
     if (cleared.any()) gather.invalidate(cleared.start(cursor), cleared.size(cursor), span);
@@ -143,7 +159,7 @@ template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kS
 template <typename OnLeaf>
 void Mapper<F, Store, T, kSharing>::release_in_hole(VirtRange range, VirtRange hole,
                                                     OnLeaf&& on_leaf) {
-  CHECK(check_range(range).has_value() && hole.contains(range));
+  CHECK(is_valid(range) && hole.contains(range));
   for_each_run<F>(geometry_, store_, root_, range, [&](const Cursor& cursor, usize count) -> usize {
     const bool is_last = cursor.level() == Level::L3;
     const usize passed = is_last ? count : count_invalid(cursor, count);

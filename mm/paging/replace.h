@@ -51,7 +51,7 @@ struct LeafUnit {
 /// publishes it. The addresses fault in between: they must not be the ones that this code, its
 /// stack or the tables are reached through.
 template <typename Entry, Tlb T>
-void break_unit(const LeafUnit<Entry>& unit, T& tlb) {
+[[gnu::always_inline]] inline void break_unit(const LeafUnit<Entry>& unit, T& tlb) {
   if (seeded(Bug::no_break)) return;
   for (usize i = 0; i < unit.count; ++i) store_entry(unit.slots[i], Entry());
   if (!seeded(Bug::break_without_dsb)) tlb.publish();

@@ -46,7 +46,8 @@ void make_executable(Frame frame) {
 FaultOutcome UserSpace::resolve(UserAddr va, UserAccess access) {
   Guard guard(lock_);
   const FaultOutcome outcome = resolve_locked(va, access);
-  if (outcome == FaultOutcome::resolved) ++stats_.minor_faults;
+  if (outcome == FaultOutcome::resolved) [[likely]]
+    ++stats_.minor_faults;
   return outcome;
 }
 
@@ -66,28 +67,25 @@ struct UserSpace::Missing {
 
 FaultOutcome UserSpace::resolve_locked(UserAddr va, UserAccess access) {
   const UserAddr page = va.align_down(kPageSize);
-  if (!vmas_.bounds().contains(va)) return FaultOutcome::not_mapped;
-  Vma* const vma = vma_for_fault(page);
-  if (vma == nullptr) return FaultOutcome::not_mapped;
-  if (!permits(vma->traits.protection, access)) return FaultOutcome::no_right;
+  Vma* vma = vmas_.first_ending_after(page);
+  if (vma != nullptr && page < vma->start()) [[unlikely]]
+    vma = grown_down_to(page, *vma);
+  if (vma == nullptr) [[unlikely]]
+    return FaultOutcome::not_mapped;
+  if (!permits(vma->traits.protection, access)) [[unlikely]]
+    return FaultOutcome::no_right;
   if (is_reaped_) [[unlikely]]
     return FaultOutcome::out_of_memory;
 
   arch::Entry* const slot = mapper().find_page(virt(page));
-  const arch::Entry found = slot == nullptr ? arch::Entry() : load_entry(*slot);
-  if (found.kind(Level::L3) != Kind::leaf)
-    return resolve_missing({*vma, page, slot, access == UserAccess::write});
-  // Another CPU may have been first; or the page is only read-only until it is copied.
-  if (grants(found, access)) return FaultOutcome::resolved;
-  CHECK(access == UserAccess::write);
-  return resolve_write(*vma, page, *slot);
+  if (slot != nullptr && load_entry(*slot).kind(Level::L3) == Kind::leaf)
+    return resolve_present(*vma, page, *slot, access);
+  return resolve_missing({*vma, page, slot, access == UserAccess::write});
 }
 
-/// The VMA of `page`; if there is none, a stack above that can grow down to it.
-Vma* UserSpace::vma_for_fault(UserAddr page) {
-  Vma* const vma = vmas_.first_ending_after(page);
-  if (vma == nullptr || vma->start() <= page) return vma;
-  return vma->traits.grows_down && grow_stack(*vma, page) ? vmas_.find(page) : nullptr;
+/// The VMA of `page`, which lies below `stack`, if that is one that can grow so far; else null.
+Vma* UserSpace::grown_down_to(UserAddr page, Vma& stack) {
+  return stack.traits.grows_down && grow_stack(stack, page) ? vmas_.find(page) : nullptr;
 }
 
 bool UserSpace::grow_stack(Vma& stack, UserAddr page) {
@@ -108,12 +106,32 @@ bool UserSpace::is_clear_below(UserAddr page) const {
   return near->traits.grows_down || near->traits.protection == Protection{};
 }
 
-FaultOutcome UserSpace::resolve_missing(const Missing& missing) {
-  if (missing.vma.object) return map_object_page(missing);
-  if (missing.write) return map_fresh(missing, new_zeroed_frame(FrameOwner::user));
+/// A table is linked before the frame is had: if there is none, the table waits for the next fault.
+[[gnu::always_inline]] inline FaultOutcome UserSpace::resolve_missing(Missing missing) {
+  if (missing.slot == nullptr) [[unlikely]] {
+    const Result<arch::Entry*> reached = mapper().reach_page(virt(missing.page));
+    if (!reached.has_value()) return FaultOutcome::out_of_memory;
+    missing.slot = reached.value();
+  }
+  missing.vma.has_tables = true;
+  if (missing.vma.object) [[unlikely]]
+    return map_object_page(missing);
+  if (missing.write) return map_fresh_zeros(missing);
   const Result<Frame> zeros = zero_frame();
-  if (!zeros.has_value()) return FaultOutcome::out_of_memory;
-  return enter(missing, zeros.value());
+  if (!zeros.has_value()) [[unlikely]]
+    return FaultOutcome::out_of_memory;
+  enter(missing, zeros.value());
+  return FaultOutcome::resolved;
+}
+
+[[gnu::always_inline]] inline FaultOutcome UserSpace::map_fresh_zeros(const Missing& missing) {
+  const Result<Frame> fresh = alloc_frame(FrameOwner::user, ZoneKind::highmem);
+  if (!fresh.has_value()) [[unlikely]]
+    return FaultOutcome::out_of_memory;
+  arch::clear_page(KmapLocal(fresh.value()).pointer());
+  enter(missing, fresh.value());
+  ++stats_.anonymous;
+  return FaultOutcome::resolved;
 }
 
 FaultOutcome UserSpace::map_object_page(const Missing& missing) {
@@ -122,59 +140,49 @@ FaultOutcome UserSpace::map_object_page(const Missing& missing) {
   if (!frame.has_value())
     return frame.error().code == Errc::bad_range ? FaultOutcome::past_end
                                                  : FaultOutcome::out_of_memory;
-  if (vma.is_private() && missing.write)
-    return map_fresh(missing, copy_of(frame.value().frame()));
-  return map_fresh(missing, std::move(frame));
-}
-
-/// Maps `frame`, whose reference becomes the mapping's.
-FaultOutcome UserSpace::map_fresh(const Missing& missing, Result<FrameRef> frame) {
+  if (vma.is_private() && missing.write) frame = copy_of(frame.value().frame());
   if (!frame.has_value()) return FaultOutcome::out_of_memory;
-  FrameRef ours = frame.take();
-  const FaultOutcome outcome = enter(missing, ours.frame());
-  if (outcome == FaultOutcome::resolved) note_resident(resident_counter(ours.let_go()));
-  return outcome;
-}
-
-FaultOutcome UserSpace::enter(const Missing& missing, Frame frame) {
-  if (missing.vma.traits.protection.execute) [[unlikely]]
-    make_executable(frame);
-  arch::Entry* slot = missing.slot;
-  if (slot == nullptr) [[unlikely]] {
-    const Result<arch::Entry*> reached = mapper().reach_page(virt(missing.page));
-    if (!reached.has_value()) return FaultOutcome::out_of_memory;
-    slot = reached.value();
-  }
-  missing.vma.has_tables = true;
-  store_entry(*slot, missing.entry().advanced(frame.number()));
-  if (!seeded(Bug::map_without_publishing)) SpaceTlb(asid_).publish();
+  const Frame ours = frame.take().let_go();  // the reference is the mapping's
+  enter(missing, ours);
+  ++resident_counter(ours);
   return FaultOutcome::resolved;
 }
 
-/// A write to a page that is mapped read-only: whoever shares its frame must not see it.
-FaultOutcome UserSpace::resolve_write(const Vma& vma, UserAddr page, arch::Entry& slot) {
+[[gnu::always_inline]] inline void UserSpace::enter(const Missing& missing, Frame frame) {
+  if (missing.vma.traits.protection.execute) [[unlikely]]
+    make_executable(frame);
+  store_entry(*missing.slot, missing.entry().advanced(frame.number()));
+  if (!seeded(Bug::map_without_publishing)) SpaceTlb(asid_).publish();
+}
+
+/// Another CPU may have been first; or the page is only read-only until it is copied: whoever
+/// shares its frame must not see what is written.
+FaultOutcome UserSpace::resolve_present(const Vma& vma, UserAddr page, arch::Entry& slot,
+                                        UserAccess access) {
+  const arch::Entry found = load_entry(slot);
+  if (grants(found, access)) return FaultOutcome::resolved;
+  CHECK(access == UserAccess::write);
   const arch::Entry rights = page_entry(vma.traits.protection);
-  const Frame mapped = load_entry(slot).output();
-  const LeafUnit<arch::Entry> unit{&slot, 1, Level::L3, virt(page), kPageSize};
+  const Frame mapped = found.output();
   SpaceTlb tlb(asid_);
   if (vma.traits.shared || is_sole_owner(mapped)) {
-    Mapper::Gather owed = gather();
-    if constexpr (kSelfChecks)
-      CHECK(change_between(Level::L3, load_entry(slot), rights.advanced(mapped.number())) ==
-            Change::in_place);
-    store_entry(slot, rights.advanced(mapped.number()));
-    owed.invalidate(virt(page), kPageSize, kPageSize);
+    const arch::Entry wanted = rights.advanced(mapped.number());
+    if constexpr (kSelfChecks) CHECK(change_between(Level::L3, found, wanted) == Change::in_place);
+    store_entry(slot, wanted);
+    tlb.publish();
+    tlb.invalidate(virt(page), kPageSize, kPageSize, TlbScope::leaf_only);
+    tlb.finish();
     return FaultOutcome::resolved;
   }
-  Result<FrameRef> fresh =
-      is_zero_frame(mapped) ? new_zeroed_frame(FrameOwner::user) : copy_of(mapped);
+  const bool was_zeros = is_zero_frame(mapped);
+  Result<FrameRef> fresh = was_zeros ? new_zeroed_frame(FrameOwner::user) : copy_of(mapped);
   if (!fresh.has_value()) return FaultOutcome::out_of_memory;
   const Frame copy = fresh.take().let_go();
-  break_unit(unit, tlb);
+  break_unit(LeafUnit<arch::Entry>{&slot, 1, Level::L3, virt(page), kPageSize}, tlb);
   store_entry(slot, rights.advanced(copy.number()));
   tlb.publish();
-  note_resident(stats_.anonymous);
   release_frames({mapped, 1});  // no TLB leads there any more
+  ++stats_.anonymous;
   return FaultOutcome::resolved;
 }
 

@@ -16,14 +16,11 @@ u64 pages_for(u64 bytes) { return divide_up(bytes, kPageSize); }
 
 }  // namespace
 
-ObjectMapping::ObjectMapping(MemoryObject* object, UserSpace* space)
-    : object_(space == nullptr ? nullptr : object), space_(space) {
-  if (object_ == nullptr) return;
+void ObjectMapping::enter() {
   object_->mappings_.with([this](auto& mappings) { mappings.list.push_front(*this); });
 }
 
-ObjectMapping::~ObjectMapping() {
-  if (object_ == nullptr) return;
+void ObjectMapping::leave() {
   object_->mappings_.with([this](auto& mappings) { mappings.list.erase(*this); });
 }
 

@@ -24,11 +24,21 @@ class UserSpace;
 class ObjectMapping {
  public:
   /// Of `object` (or of none: null), in `space`.
-  ObjectMapping(MemoryObject* object, UserSpace* space);
-  ~ObjectMapping();
+  ObjectMapping(MemoryObject* object, UserSpace* space)
+      : object_(space == nullptr ? nullptr : object), space_(space) {
+    if (object_ != nullptr) [[unlikely]]
+      enter();
+  }
+  ~ObjectMapping() {
+    if (object_ != nullptr) [[unlikely]]
+      leave();
+  }
 
  private:
   friend class MemoryObject;
+
+  void enter();
+  void leave();
 
   MemoryObject* object_;
   UserSpace* space_;

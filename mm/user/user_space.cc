@@ -69,10 +69,11 @@ LeafRelease UserSpace::release() {
 
 /// They are not mapped here any more.
 void UserSpace::release_frames(FrameRange frames) {
+  note_peak();
   for (u64 i = 0; i < frames.count; ++i) {
     const Frame frame = frames.first + i;
     if (is_zero_frame(frame)) continue;
-    count_resident(frame, false);
+    --resident_counter(frame);
     drop_user_frame(frame);
   }
 }
@@ -85,34 +86,9 @@ u64& UserSpace::object_counter(MemoryObject::Kind kind) {
   return kind == MemoryObject::Kind::file ? stats_.file : stats_.shared;
 }
 
-void UserSpace::note_resident(u64& counter) {
-  ++counter;
+/// At each end of a rise: before pages go, and before somebody asks.
+void UserSpace::note_peak() {
   if (stats_.resident() > stats_.peak_resident) stats_.peak_resident = stats_.resident();
-}
-
-void UserSpace::count_resident(Frame frame, bool there) {
-  if (is_zero_frame(frame)) return;
-  u64& counter = resident_counter(frame);
-  if (there)
-    note_resident(counter);
-  else
-    --counter;
-}
-
-void UserSpace::account(const VmaTraits& traits, u64 pages, bool there) {
-  if (!there) pages = 0 - pages;
-  stats_.mapped += pages;
-  if (traits.is_data()) stats_.data += pages;
-  if (traits.locked) stats_.locked += pages;
-  if (stats_.mapped > stats_.peak_mapped) stats_.peak_mapped = stats_.mapped;
-}
-
-/// over_limit unless so many more pages may be mapped.
-Result<void> UserSpace::check_room(u64 pages, u64 data_pages) const {
-  if (exceeds(stats_.mapped, pages, limits_.address_space)) return Error{Errc::over_limit, pages};
-  if (data_pages != 0 && exceeds(stats_.data, data_pages, limits_.data))
-    return Error{Errc::over_limit, data_pages};
-  return {};
 }
 
 Result<void> UserSpace::unmap(UserAddr start, u64 size) {
@@ -124,38 +100,36 @@ Result<void> UserSpace::unmap(UserAddr start, u64 size) {
 
 /// Unmaps `range`. Errors as VmaTree::isolate().
 Result<void> UserSpace::remove(UserRange range) {
-  Vma* const first = vmas_.first_ending_after(range.start());
-  if (first == nullptr || first->start() >= range.end()) return {};
-  return remove_from(*first, range);
-}
-
-/// The same for a range that begins in `first`, or before it and behind the one below.
-Result<void> UserSpace::remove_from(Vma& first, UserRange range) {
-  const bool whole = first.start() >= range.start() && first.end() >= range.end();
-  const bool inside = first.start() <= range.start() && first.end() >= range.end();
+  Vma* above = vmas_.first_ending_after(range.start());  // in the end the first one above `range`
+  if (above == nullptr || above->start() >= range.end()) return {};
+  Vma& first = *above;
   bool has_tables = first.has_tables;
-  if (inside && (first.start() == range.start()) != (first.end() == range.end())) {
+  const bool at_start = first.start() == range.start(), at_end = first.end() == range.end();
+  const bool inside = first.start() <= range.start() && first.end() >= range.end();
+  if (inside && at_start != at_end) {
     account(first.traits, range.size() >> kPageShift, false);
     vmas_.trim(first, range);
+    if (at_end) above = VmaTree::next(first);
   } else {
-    if (!whole || first.end() != range.end()) TRY(vmas_.isolate(range));
-    vmas_.for_each(range, [&](Vma& vma) {
-      has_tables |= vma.has_tables;
-      account(vma, false);
-      vmas_.remove(vma);
-    });
+    if (!at_start || !at_end) {
+      TRY(vmas_.isolate(range));
+      above = vmas_.first_ending_after(range.start());
+    }
+    while (above != nullptr && above->start() < range.end()) {
+      Vma& gone = *std::exchange(above, VmaTree::next(*above));
+      has_tables |= gone.has_tables;
+      account(gone, false);
+      vmas_.remove(gone);
+    }
   }
-  if (!has_tables) return {};
-  Mapper::Gather owed = gather();
-  clear_hole(range, owed);
+  if (has_tables) clear_hole(range, vmas_.hole_below(above), gather());
   return {};
 }
 
-/// Unmaps what was mapped in `range`, where no VMA is any more, with the tables that nobody else
-/// needs.
-void UserSpace::clear_hole(UserRange range, Mapper::Gather& owed) {
-  mapper().unmap_in_hole(virt(range), virt(vmas_.hole_around(range)), owed);
-  vmas_.leave_tables_to_neighbours(range);
+/// Unmaps what was mapped in `range`, which lies in `hole`, with the tables that nobody else needs.
+void UserSpace::clear_hole(UserRange range, const VmaTree::Hole& hole, Mapper::Gather&& owed) {
+  mapper().unmap_in_hole(virt(range), virt(hole.range), owed);
+  hole.leave_tables();
 }
 
 /// The VMAs stay, and so do the tables.
@@ -193,7 +167,6 @@ Result<Ref<UserSpace>> UserSpace::duplicate() {
   Mapper::Gather owed = gather();  // one invalidation for all that was write-protected
   for (Vma* vma = vmas_.first(); vma != nullptr; vma = VmaTree::next(*vma))
     if (!vma->traits.dont_fork) TRY(copy_vma(*vma, *child, owed));
-  child->stats_.peak_resident = child->stats_.resident();
   return child;
 }
 
@@ -282,6 +255,7 @@ Result<void> UserSpace::access(UserAddr start, u64 size, UserAccess how, OnPart&
 
 SpaceStats UserSpace::stats() {
   Guard guard(lock_);
+  note_peak();
   return stats_;
 }
 std::optional<VmaView> UserSpace::vma_above(UserAddr from) {

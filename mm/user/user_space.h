@@ -18,6 +18,7 @@
 #include "kernel/sync/mutex.h"
 #include "mm/kernel/kernel_space.h"
 #include "mm/user/space_tlb.h"
+#include "mm/user/user_range.h"
 #include "mm/user/vma_tree.h"
 
 namespace meridian {
@@ -281,30 +282,41 @@ class UserSpace : public RefCounted {
 
   // user_space.cc
   Result<void> check_range(UserAddr start, u64 size) const;
-  void account(const VmaTraits& traits, u64 pages, bool there);
+  void account(const VmaTraits& traits, u64 pages, bool there) {
+    if (!there) pages = 0 - pages;
+    stats_.mapped += pages;
+    if (traits.is_data()) stats_.data += pages;
+    if (traits.locked) stats_.locked += pages;
+    if (stats_.mapped > stats_.peak_mapped) stats_.peak_mapped = stats_.mapped;
+  }
   void account(const Vma& vma, bool there) { account(vma.traits, vma.pages(), there); }
-  void count_resident(Frame frame, bool there);
   static void count_page(Frame frame, PageCounts& counts);
   u64& resident_counter(Frame frame);
   u64& object_counter(MemoryObject::Kind kind);
-  void note_resident(u64& counter);
+  void note_peak();
   void clear_pages(UserRange range, Mapper::Gather& owed);
   Result<void> remove(UserRange range);
-  Result<void> remove_from(Vma& first, UserRange range);
-  void clear_hole(UserRange range, Mapper::Gather& owed);
+  void clear_hole(UserRange range, const VmaTree::Hole& hole, Mapper::Gather&& owed);
   Result<void> copy_vma(Vma& vma, UserSpace& child, Mapper::Gather& owed);
   Result<void> copy_mapped(const Vma& vma, UserSpace& child, Mapper::Gather& owed);
   template <typename OnPart>
   Result<void> access(UserAddr start, u64 size, UserAccess how, OnPart&& on_part);
-  Result<void> check_room(u64 pages, u64 data_pages) const;
+  /// over_limit unless so many more pages may be mapped.
+  Result<void> check_room(u64 pages, u64 data_pages) const {
+    if (exceeds(stats_.mapped, pages, limits_.address_space)) return Error{Errc::over_limit, pages};
+    if (data_pages != 0 && exceeds(stats_.data, data_pages, limits_.data))
+      return Error{Errc::over_limit, data_pages};
+    return {};
+  }
 
   // user_space_map.cc
   Result<UserRange> map_here(const Request& request);
   static Result<void> check_offset(const Request& request, u64 size);
-  Result<void> check_replacing(UserRange range, const Vma& vma, bool no_reserve) const;
-  Result<UserRange> place(const Request& request) const;
-  bool is_room(UserRange range) const;
-  Result<UserAddr> find_room(u64 size) const;
+  Result<void> map_over(UserRange range, const VmaTraits& traits, const Request& request);
+  Result<void> check_more(u64 pages, u64 replaced, const VmaTraits& traits, bool no_reserve) const;
+  Result<VmaTree::Room> place(const Request& request, u64 size) const;
+  static bool is_room(UserRange range, const Vma* above);
+  Result<VmaTree::Room> find_room(u64 size) const;
   Result<void> may_lock() const;
   Result<void> protect_pages(UserRange range, const Protection& protection);
   Result<void> protect_vma(Vma& vma, const Protection& protection, Mapper::Gather& owed);
@@ -334,15 +346,15 @@ class UserSpace : public RefCounted {
 
   // fault.cc
   FaultOutcome resolve_locked(UserAddr va, UserAccess access);
-  Vma* vma_for_fault(UserAddr page);
+  Vma* grown_down_to(UserAddr page, Vma& stack);
   bool grow_stack(Vma& stack, UserAddr page);
   bool is_clear_below(UserAddr page) const;
   struct Missing;
-  FaultOutcome resolve_missing(const Missing& missing);
-  FaultOutcome resolve_write(const Vma& vma, UserAddr page, arch::Entry& slot);
-  FaultOutcome map_fresh(const Missing& missing, Result<FrameRef> frame);
+  FaultOutcome resolve_missing(Missing missing);
+  FaultOutcome resolve_present(const Vma& vma, UserAddr page, arch::Entry& slot, UserAccess access);
+  FaultOutcome map_fresh_zeros(const Missing& missing);
   FaultOutcome map_object_page(const Missing& missing);
-  FaultOutcome enter(const Missing& missing, Frame frame);
+  void enter(const Missing& missing, Frame frame);
 
   // Long work is done with it, and who waits for it sleeps. No access to a program's memory is made
   // with it held, since that may fault.

@@ -22,7 +22,127 @@ Result<void> check_overcommit(u64 pages) {
   return {};
 }
 
+/// What is mapped: shared memory without a file is an object of its own.
+[[gnu::always_inline]] inline Result<Ref<MemoryObject>> object_of(
+    const UserSpace::Request& request) {
+  if (request.object || !request.traits.shared) return request.object;
+  return MemoryObject::create(MemoryObject::Kind::shared, align_up(request.size, kPageSize));
+}
+
 }  // namespace
+
+/// The same in the place of what is in `range`.
+Result<void> UserSpace::map_over(UserRange range, const VmaTraits& traits, const Request& request) {
+  u64 replaced = 0;
+  vmas_.for_each(range, [&](const Vma& old) {
+    replaced += intersection(old.range(), range).size() >> kPageShift;
+  });
+  Vma* const vma =
+      TRY(vmas_.make(range, traits, TRY(object_of(request)), request.offset >> kPageShift));
+  Result<void> ready = check_more(vma->pages(), replaced, traits, request.no_reserve);
+  if (ready.has_value()) ready = remove(range);
+  if (!ready.has_value()) {
+    VmaTree::destroy(vma);
+    return ready.error();
+  }
+  account(*vma, true);
+  vmas_.insert(*vma);
+  return {};
+}
+
+/// Errc::not_aligned, or too_large for pages that no object has.
+Result<void> UserSpace::check_offset(const Request& request, u64 size) {
+  if (!is_aligned(request.offset, kPageSize)) return Error{Errc::not_aligned, request.offset};
+  const bool fits = size <= MemoryObject::kMostBytes &&
+                    request.offset <= align_down(MemoryObject::kMostBytes, kPageSize) - size;
+  if (!fits) return Error{Errc::too_large, request.offset};
+  return {};
+}
+
+/// May `pages` be mapped in the place of `replaced` ones?
+[[gnu::always_inline]] inline Result<void> UserSpace::check_more(u64 pages, u64 replaced,
+                                                                 const VmaTraits& traits,
+                                                                 bool no_reserve) const {
+  if (!traits.is_data()) return check_room(pages - replaced, 0);
+  if (!no_reserve) TRY(check_overcommit(pages));
+  return check_room(pages - replaced, pages);
+}
+
+/// Where a new mapping goes, and what is there or lies above.
+Result<VmaTree::Room> UserSpace::place(const Request& request, u64 size) const {
+  const bool is_hint = request.place == Place::hint;
+  if (is_hint && request.address == UserAddr(0)) return find_room(size);
+  const UserAddr lowest = user_layout().lowest, end = vmas_.bounds().end();
+  if (is_hint) {
+    UserAddr hint = request.address.align_down(kPageSize);
+    if (hint < lowest) hint = lowest;
+    if (hint >= end || size > end - hint) return find_room(size);
+    Vma* const above = vmas_.first_ending_after(hint);
+    if (!is_room({hint, size}, above)) return find_room(size);
+    return VmaTree::Room{hint, above};
+  }
+  if (request.address > end - size) return Error{Errc::over_limit, size};
+  if (!request.address.is_aligned(kPageSize))
+    return Error{Errc::not_aligned, request.address.value()};
+  if (request.address < lowest) return Error{Errc::not_permitted, request.address.value()};
+  Vma* const above = vmas_.first_ending_after(request.address);
+  const bool is_free = above == nullptr || above->start() >= request.address + size;
+  if (request.place == Place::fixed_no_replace && !is_free)
+    return Error{Errc::already_mapped, request.address.value()};
+  return VmaTree::Room{request.address, above};
+}
+
+/// Is `range` free, and not in the way of a stack? `above` is the lowest VMA that ends above its
+/// start.
+bool UserSpace::is_room(UserRange range, const Vma* above) {
+  if (above == nullptr) return true;
+  const u64 gap = above->traits.grows_down ? kStackGuardGap : 0;
+  return above->start() >= range.end() && above->start() - range.end() >= gap;
+}
+
+/// From the top down, below the room for the stack; if there is none left, above that and below.
+Result<VmaTree::Room> UserSpace::find_room(u64 size) const {
+  const UserLayout layout = user_layout();
+  UserAddr top = layout.mmap_top;
+  while (layout.lowest < top) {
+    const Result<VmaTree::Room> found =
+        vmas_.highest_room(size, UserRange::between(layout.lowest, top));
+    if (!found.has_value()) break;
+    const auto [start, above] = found.value();
+    if (is_room({start, size}, above)) [[likely]]
+      return found;
+    // Too near below a stack: on from where its gap begins.
+    const UserAddr stack = above->start();
+    if (stack.value() < kStackGuardGap || stack - kStackGuardGap >= top) break;
+    top = stack - kStackGuardGap;
+  }
+  return vmas_.lowest_room(size, UserRange::between(layout.mmap_top, layout.end));
+}
+
+[[gnu::always_inline]] inline Result<UserRange> UserSpace::map_here(const Request& request) {
+  if (request.size == 0) return Error{Errc::bad_range, 0};
+  if (request.size > vmas_.bounds().size()) return Error{Errc::over_limit, request.size};
+  const u64 size = align_up(request.size, kPageSize), pages = size >> kPageShift;
+  VmaTraits traits = request.traits;
+  if (lock_future_ && !traits.locked) set_lock(traits, lock_future_);
+  const VmaTree::Room room = TRY(place(request, size));
+  const UserRange range(room.start, size);
+  if (request.traits.locked) TRY(may_lock());
+  if (traits.locked && exceeds(stats_.locked, pages, limits_.locked))
+    return Error{Errc::try_again, size};
+  TRY(check_offset(request, size));
+  if (violates_wx(traits.protection)) return Error{Errc::write_and_execute, range.start().value()};
+  if (!traits.most.covers(traits.protection)) return Error{Errc::no_access};
+
+  if (room.above != nullptr && room.above->start() < range.end()) [[unlikely]] {
+    TRY(map_over(range, traits, request));
+    return range;
+  }
+  TRY(check_more(pages, 0, traits, request.no_reserve));
+  TRY(vmas_.add(range, traits, TRY(object_of(request)), request.offset >> kPageShift, room.above));
+  account(traits, pages, true);
+  return range;
+}
 
 Result<UserAddr> UserSpace::map(const Request& request) {
   UserRange range;
@@ -36,100 +156,6 @@ Result<UserAddr> UserSpace::map(const Request& request) {
   if (request.populate || is_locked)
     populate(range, request.populate ? Populate::all : Populate::locked);
   return range.start();
-}
-
-Result<UserRange> UserSpace::map_here(const Request& request) {
-  VmaTraits traits = request.traits;
-  if (lock_future_ && !traits.locked) set_lock(traits, lock_future_);
-  const UserRange range = TRY(place(request));
-  if (request.traits.locked) TRY(may_lock());
-  if (traits.locked && exceeds(stats_.locked, range.size() >> kPageShift, limits_.locked))
-    return Error{Errc::try_again, range.size()};
-  TRY(check_offset(request, range.size()));
-  if (violates_wx(traits.protection)) return Error{Errc::write_and_execute, range.start().value()};
-  if (!traits.most.covers(traits.protection)) return Error{Errc::no_access};
-
-  Ref<MemoryObject> object = request.object;
-  if (!object && traits.shared)
-    object = TRY(MemoryObject::create(MemoryObject::Kind::shared, range.size()));
-  Vma* const vma = TRY(vmas_.make(range, traits, std::move(object), request.offset >> kPageShift));
-  Result<void> ready = check_replacing(range, *vma, request.no_reserve);
-  if (ready.has_value() && request.place == Place::fixed) ready = remove(range);
-  if (!ready.has_value()) {
-    VmaTree::destroy(vma);
-    return ready.error();
-  }
-  account(*vma, true);
-  vmas_.insert(*vma);
-  return range;
-}
-
-/// Errc::not_aligned, or too_large for pages that no object has.
-Result<void> UserSpace::check_offset(const Request& request, u64 size) {
-  if (!is_aligned(request.offset, kPageSize)) return Error{Errc::not_aligned, request.offset};
-  const bool fits = size <= MemoryObject::kMostBytes &&
-                    request.offset <= align_down(MemoryObject::kMostBytes, kPageSize) - size;
-  if (!fits) return Error{Errc::too_large, request.offset};
-  return {};
-}
-
-/// check_room() for `vma` in the place of what is in `range`.
-Result<void> UserSpace::check_replacing(UserRange range, const Vma& vma, bool no_reserve) const {
-  u64 replaced = 0;
-  vmas_.for_each(range, [&](const Vma& old) {
-    replaced += intersection(old.range(), range).size() >> kPageShift;
-  });
-  if (vma.is_data() && !no_reserve) TRY(check_overcommit(vma.pages()));
-  return check_room(vma.pages() - replaced, vma.is_data() ? vma.pages() : 0);
-}
-
-/// Where a new mapping goes.
-Result<UserRange> UserSpace::place(const Request& request) const {
-  const UserAddr lowest = user_layout().lowest, end = vmas_.bounds().end();
-  if (request.size == 0) return Error{Errc::bad_range, 0};
-  if (request.size > end - UserAddr(0)) return Error{Errc::over_limit, request.size};
-  const u64 size = align_up(request.size, kPageSize);
-  if (request.place == Place::hint) {
-    if (request.address == UserAddr(0)) return UserRange(TRY(find_room(size)), size);
-    UserAddr hint = request.address.align_down(kPageSize);
-    if (hint < lowest) hint = lowest;
-    const bool fits = hint < end && size <= end - hint;
-    if (fits && is_room({hint, size})) return UserRange(hint, size);
-    return UserRange(TRY(find_room(size)), size);
-  }
-  if (request.address > end - size) return Error{Errc::over_limit, size};
-  if (!request.address.is_aligned(kPageSize))
-    return Error{Errc::not_aligned, request.address.value()};
-  if (request.address < lowest) return Error{Errc::not_permitted, request.address.value()};
-  const UserRange range(request.address, size);
-  if (request.place == Place::fixed_no_replace && !vmas_.is_free(range))
-    return Error{Errc::already_mapped, request.address.value()};
-  return range;
-}
-
-/// Is `range` free, and not in the way of a stack above?
-bool UserSpace::is_room(UserRange range) const {
-  const Vma* const above = vmas_.first_ending_after(range.start());
-  if (above == nullptr) return true;
-  const u64 gap = above->traits.grows_down ? kStackGuardGap : 0;
-  return above->start() >= range.end() && above->start() - range.end() >= gap;
-}
-
-/// From the top down, below the room for the stack; if there is none left, above that and below.
-Result<UserAddr> UserSpace::find_room(u64 size) const {
-  const UserLayout layout = user_layout();
-  UserAddr top = layout.mmap_top;
-  while (layout.lowest < top) {
-    const Result<UserAddr> found =
-        vmas_.highest_hole(size, kPageSize, UserRange::between(layout.lowest, top));
-    if (!found.has_value()) break;
-    if (is_room({found.value(), size})) return found;
-    // Too near below a stack: on from where its gap begins.
-    const UserAddr stack = vmas_.first_ending_after(found.value())->start();
-    if (stack.value() < kStackGuardGap || stack - kStackGuardGap >= top) break;
-    top = stack - kStackGuardGap;
-  }
-  return vmas_.lowest_hole(size, kPageSize, UserRange::between(layout.mmap_top, layout.end));
 }
 
 Result<void> UserSpace::may_lock() const {
@@ -167,6 +193,7 @@ Result<void> UserSpace::protect_pages(UserRange range, const Protection& protect
 
 Result<void> UserSpace::protect_vma(Vma& vma, const Protection& protection, Mapper::Gather& owed) {
   if (!vma.traits.most.covers(protection)) return Error{Errc::no_access, vma.start().value()};
+  if (vma.traits.protection == protection) return {};
   const bool becomes_data = vma.is_private() && protection.write && !vma.is_data();
   if (becomes_data) TRY(check_room(0, vma.traits.grows_down ? 0 : vma.pages()));
   const bool becomes_code = protection.execute && !vma.traits.protection.execute;
@@ -189,9 +216,10 @@ void UserSpace::protect_mapped(const Vma& vma, bool becomes_code, Mapper::Gather
     });
   }
   if (vma.traits.shared || full == shared)
-    return mapper().protect_pages(range, owed, [&](Frame) { return full; });
-  mapper().protect_pages(range, owed,
-                         [&](Frame frame) { return is_sole_owner(frame) ? full : shared; });
+    return mapper().protect_pages(range, owed, [full](Frame) { return full; });
+  mapper().protect_pages(range, owed, [full, shared, table = frame_table()](Frame frame) {
+    return table[frame].is_sole(FrameOwner::user) ? full : shared;
+  });
 }
 
 void UserSpace::set_break_start(UserAddr start) {
@@ -221,8 +249,9 @@ Result<void> UserSpace::set_break(UserAddr end) {
   if (new_end == old_end) return {};
   // Linux: one page, and a stack's gap, stay free above the heap.
   const UserRange more = UserRange::between(old_end, new_end);
+  Vma* const above = vmas_.first_ending_after(old_end);
   if (more.size() > vmas_.bounds().end() - old_end - kPageSize ||
-      !is_room({old_end, more.size() + kPageSize}))
+      !is_room({old_end, more.size() + kPageSize}, above))
     return Error{Errc::out_of_address_space, more.size()};
   const u64 pages = more.size() >> kPageShift;
   TRY(check_overcommit(pages));
@@ -232,7 +261,7 @@ Result<void> UserSpace::set_break(UserAddr end) {
   VmaTraits traits;
   traits.protection = {.read = true, .write = true};
   set_lock(traits, lock_future_);
-  if (!vmas_.extend(more, traits, {}, 0)) vmas_.insert(*TRY(vmas_.make(more, traits, {}, 0)));
+  TRY(vmas_.add(more, traits, {}, 0, above));
   account(traits, pages, true);
   return {};
 }

@@ -70,22 +70,22 @@ Result<void> UserSpace::check_growth(const Vma& vma, const Move& move, u64 old_s
 
 /// Does `vma` end at `end`, with room for `more` bytes above?
 bool UserSpace::can_grow(const Vma& vma, UserAddr end, u64 more) const {
-  return vma.end() == end && more <= vmas_.bounds().end() - end && is_room({end, more});
+  return vma.end() == end && more <= vmas_.bounds().end() - end &&
+         is_room({end, more}, VmaTree::next(vma));
 }
 
 Result<void> UserSpace::grow_in_place(Vma& vma, u64 more) {
-  const UserRange range(vma.end(), more);
   const u64 first_page = vma.object ? vma.first_page + vma.pages() : 0;
-  Vma* const part = TRY(vmas_.make(range, vma.traits, vma.object, first_page));
-  account(*part, true);
-  vmas_.insert(*part);
+  const VmaTraits traits = vma.traits;
+  TRY(vmas_.add({vma.end(), more}, traits, vma.object, first_page, VmaTree::next(vma)));
+  account(traits, more >> kPageShift, true);
   return {};
 }
 
 /// The pages are mapped at both places for a moment, so that nothing can fail once they begin to go
 /// from the old one.
 Result<UserAddr> UserSpace::move_to(Vma& vma, const Move& move, u64 old_size, u64 new_size) {
-  const UserRange to(move.fixed ? move.to : TRY(find_room(new_size)), new_size);
+  const UserRange to(move.fixed ? move.to : TRY(find_room(new_size)).start, new_size);
   const UserRange from(move.from, old_size);
   const u64 first_page = vma.object ? vma.page_at(move.from) : 0;
   Vma* const moved = TRY(vmas_.make(to, vma.traits, vma.object, first_page));
@@ -125,7 +125,7 @@ void UserSpace::forget_pages(UserRange range, bool keep) {
   if (keep)
     clear_pages(range, owed);
   else
-    clear_hole(range, owed);
+    clear_hole(range, vmas_.hole_around(range.start()), std::move(owed));
 }
 
 /// What becomes of the VMA of `from` when its pages have moved.

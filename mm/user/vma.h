@@ -14,9 +14,10 @@
 
 namespace meridian {
 
-/// What a program asked for (PROT_READ and so on); all false: no access at all.
+/// What a program asked for (PROT_READ and so on); all false: no access at all. In bits, which are
+/// compared, copied and counted with at once.
 struct Protection {
-  bool read = false, write = false, execute = false;
+  bool read : 1 = false, write : 1 = false, execute : 1 = false;
 
   /// Can everything be done that `wanted` names?
   constexpr bool covers(const Protection& wanted) const {
@@ -31,7 +32,7 @@ enum class UserAccess : u8 { read, write, execute };
 constexpr bool permits(const Protection& protection, UserAccess access) {
   switch (access) {
     case UserAccess::read:
-      return protection.read || protection.write || protection.execute;
+      return protection != Protection{};
     case UserAccess::write:
       return protection.write;
     case UserAccess::execute:
@@ -89,16 +90,16 @@ inline arch::Entry shared_page_entry(const Protection& protection) {
 }
 
 /// All that neighbours must have in common to be one VMA, but for the object.
-struct VmaTraits {
+struct alignas(4) VmaTraits {
   Protection protection;
   Protection most{true, true, true};  // what mprotect may ask for
-  bool shared = false;                // writes are seen by all who map the object
-  bool grows_down = false;            // a stack: touching what lies below extends it
-  bool locked = false;                // its pages stay, and are there before they are touched
-  bool lock_on_touch = false;         // or, of these, only from then on
-  bool dont_fork = false;             // a child has nothing here
-  bool wipe_on_fork = false;          // a child has zeros here
-  bool no_dump = false;               // left out of core dumps
+  bool shared : 1 = false;            // writes are seen by all who map the object
+  bool grows_down : 1 = false;        // a stack: touching what lies below extends it
+  bool locked : 1 = false;            // its pages stay, and are there before they are touched
+  bool lock_on_touch : 1 = false;     // or, of these, only from then on
+  bool dont_fork : 1 = false;         // a child has nothing here
+  bool wipe_on_fork : 1 = false;      // a child has zeros here
+  bool no_dump : 1 = false;           // left out of core dumps
 
   /// Counted by RLIMIT_DATA: what a program can fill with data of its own.
   constexpr bool is_data() const { return !shared && protection.write && !grows_down; }
@@ -109,11 +110,11 @@ struct VmaTraits {
 class Vma : public AreaNode {
  public:
   /// Of `space`, which the object then knows (null: nobody's).
-  Vma(UserRange range, const VmaTraits& its_traits, Ref<MemoryObject> its_object, u64 its_page,
-      UserSpace* space)
+  Vma(UserRange range, const VmaTraits& its_traits, const Ref<MemoryObject>& its_object,
+      u64 its_page, UserSpace* space)
       : AreaNode(range.start().value(), range.size()),
         traits(its_traits),
-        object(std::move(its_object)),
+        object(its_object),
         first_page(its_page),
         mapping(object.get(), space) {}
 

@@ -20,17 +20,17 @@ struct Likeness {
 };
 
 /// May `lower` and `upper`, which follow one another, be one VMA?
-bool are_alike(const Likeness& lower, const Likeness& upper) {
+inline bool are_alike(const Likeness& lower, const Likeness& upper) {
   if (lower.object != upper.object || lower.traits != upper.traits) return false;
   return lower.object == nullptr || lower.first_page + lower.pages == upper.first_page;
 }
 
 }  // namespace
 
-Result<Vma*> VmaTree::make(UserRange range, const VmaTraits& traits, Ref<MemoryObject> object,
-                           u64 first_page) {
+Result<Vma*> VmaTree::make(UserRange range, const VmaTraits& traits,
+                           const Ref<MemoryObject>& object, u64 first_page) {
   if (count() >= kMost) return Error{Errc::over_limit, kMost};
-  return new (TRY(kmalloc(sizeof(Vma)))) Vma(range, traits, std::move(object), first_page, space_);
+  return new (TRY(kmalloc(sizeof(Vma)))) Vma(range, traits, object, first_page, space_);
 }
 
 void VmaTree::destroy(Vma* vma) {
@@ -40,41 +40,45 @@ void VmaTree::destroy(Vma* vma) {
 
 Vma& VmaTree::insert(Vma& vma) {
   const UserAddr start = vma.start();
-  if (extend(vma.range(), vma.traits, vma.object, vma.first_page)) {
+  Vma* const above = first_ending_after(start);
+  if (extend(vma.range(), vma.traits, vma.object.get(), vma.first_page, above)) {
     Vma& whole = *find(start);
     whole.has_tables |= vma.has_tables;
     destroy(&vma);
     return whole;
   }
-  tree_.insert(vma);
+  tree_.insert_below(above, vma);
   return vma;
 }
 
 Vma& VmaTree::append(Vma& vma) {
   Vma* const below = last();
-  if (below == nullptr)
-    tree_.insert(vma);
-  else
-    tree_.insert_after(*below, vma);
+  tree_.insert_below(nullptr, vma);
   return join_to(below, &vma) ? *below : vma;
 }
 
-bool VmaTree::extend(UserRange range, const VmaTraits& traits, const Ref<MemoryObject>& object,
-                     u64 first_page) {
-  const Likeness wanted{traits, object.get(), first_page, range.size() >> kPageShift};
-  const bool has_lower = range.start() > bounds().start();
-  Vma* const near = first_ending_after(has_lower ? range.start() - 1 : range.start());
-  if (near == nullptr) return false;
-  const bool below = near->start() < range.start();
-  Vma* const upper = below ? next(*near) : near;
-  if (below && near->end() == range.start() && are_alike(Likeness::of(*near), wanted)) {
-    resize(*near, UserRange::between(near->start(), range.end()));
-    join_to(near, upper);
+[[gnu::flatten]] Result<void> VmaTree::add(UserRange range, const VmaTraits& traits,
+                                           const Ref<MemoryObject>& object, u64 first_page,
+                                           Vma* above) {
+  if (extend(range, traits, object.get(), first_page, above)) return {};
+  tree_.insert_below(above, *TRY(make(range, traits, object, first_page)));
+  return {};
+}
+
+/// False if neither neighbour is alike.
+bool VmaTree::extend(UserRange range, const VmaTraits& traits, const MemoryObject* object,
+                     u64 first_page, Vma* above) {
+  const Likeness wanted{traits, object, first_page, range.size() >> kPageShift};
+  Vma* const below = above != nullptr ? previous(*above) : last();
+  if (below != nullptr && below->end() == range.start() &&
+      are_alike(Likeness::of(*below), wanted)) {
+    resize(*below, UserRange::between(below->start(), range.end()));
+    join_to(below, above);
     return true;
   }
-  if (upper == nullptr || upper->start() != range.end()) return false;
-  if (!are_alike(wanted, Likeness::of(*upper))) return false;
-  extend_down(*upper, range.start());
+  if (above == nullptr || above->start() != range.end()) return false;
+  if (!are_alike(wanted, Likeness::of(*above))) return false;
+  extend_down(*above, range.start());
   return true;
 }
 
@@ -100,16 +104,16 @@ Result<Vma*> VmaTree::make_upper(const Vma& vma, UserAddr at) {
 
 void VmaTree::split(Vma& vma, UserAddr at, Vma& upper) {
   resize(vma, UserRange::between(vma.start(), at));
-  tree_.insert_after(vma, upper);
+  tree_.insert_below(next(vma), upper);
 }
 
 Result<void> VmaTree::isolate(UserRange range) {
   Vma* const first = find(range.start());
-  Vma* const last = first != nullptr && first->end() > range.end() ? first : find(range.end());
+  Vma* const last = first != nullptr && first->end() >= range.end() ? first : find(range.end());
   Vma* first_upper = nullptr;
   if (first != nullptr && first->start() != range.start())
     first_upper = TRY(make_upper(*first, range.start()));
-  if (last != nullptr && last->start() != range.end()) {
+  if (last != nullptr && last->start() != range.end() && last->end() != range.end()) {
     const Result<Vma*> last_upper = make_upper(*last, range.end());
     if (!last_upper.has_value()) {
       if (first_upper != nullptr) destroy(first_upper);

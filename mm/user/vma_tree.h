@@ -20,7 +20,7 @@ class VmaTree {
   ~VmaTree() { clear(); }
 
   /// A VMA that is not in the tree yet. Errc::out_of_frames, over_limit (there are too many).
-  Result<Vma*> make(UserRange range, const VmaTraits& traits, Ref<MemoryObject> object,
+  Result<Vma*> make(UserRange range, const VmaTraits& traits, const Ref<MemoryObject>& object,
                     u64 first_page);
   /// For one that is in no tree.
   static void destroy(Vma* vma);
@@ -41,10 +41,10 @@ class VmaTree {
   Vma& insert(Vma& vma);
   /// The same for one that lies above all others.
   Vma& append(Vma& vma);
-  /// Makes `range`, where nothing is, part of a neighbour that is alike, so that it needs no VMA of its
-  /// own. False if there is no such neighbour.
-  bool extend(UserRange range, const VmaTraits& traits, const Ref<MemoryObject>& object,
-              u64 first_page);
+  /// Makes `range`, which is free, a VMA, or part of a neighbour that is alike and so needs none.
+  /// `above` is first_ending_after() its start. Errors as make().
+  Result<void> add(UserRange range, const VmaTraits& traits, const Ref<MemoryObject>& object,
+                   u64 first_page, Vma* above);
   /// Takes it out and destroys it.
   void remove(Vma& vma);
   void clear();
@@ -74,34 +74,44 @@ class VmaTree {
     const Vma* const vma = first_ending_after(range.start());
     return vma == nullptr || vma->start() >= range.end();
   }
-  /// Tables that reach beyond `range`, which is free, are its neighbours' from now on.
-  void leave_tables_to_neighbours(UserRange range) {
-    Vma* const above = first_ending_after(range.start());
+  /// What is free around an address that is free, and the VMAs at its ends (null: none).
+  struct Hole {
+    UserRange range;
+    Vma* below;
+    Vma* above;
+
+    /// Tables that reach beyond it are the neighbours' from now on.
+    void leave_tables() const {
+      if (above != nullptr) above->has_tables = true;
+      if (below != nullptr) below->has_tables = true;
+    }
+  };
+  Hole hole_around(UserAddr va) const { return hole_below(first_ending_after(va)); }
+  /// The one right below `above` (null: behind the last).
+  Hole hole_below(Vma* above) const {
     Vma* const below = above != nullptr ? previous(*above) : last();
-    if (above != nullptr) above->has_tables = true;
-    if (below != nullptr) below->has_tables = true;
-  }
-  /// All that is free around `range`, which is free.
-  UserRange hole_around(UserRange range) const {
-    Vma* const above = first_ending_after(range.start());
-    const Vma* const below = above != nullptr ? previous(*above) : last();
-    return UserRange::between(below != nullptr ? below->end() : bounds().start(),
-                              above != nullptr ? above->start() : bounds().end());
+    return {UserRange::between(below != nullptr ? below->end() : bounds().start(),
+                               above != nullptr ? above->start() : bounds().end()),
+            below, above};
   }
   /// Is every byte of `range` in some VMA?
   bool is_covered(UserRange range) const;
 
-  /// The highest or the lowest room for `size` bytes. Errc::out_of_address_space.
-  Result<UserAddr> highest_hole(u64 size, u64 alignment, UserRange within) const {
-    return tree_.highest_hole(size, alignment, within);
+  /// The highest or the lowest room for `size` bytes, and the VMA above it.
+  /// Errc::out_of_address_space.
+  using Room = AreaTree<Vma, UserAddr>::Room;
+  Result<Room> highest_room(u64 size, UserRange within) const {
+    return tree_.highest_hole(size, kPageSize, within);
   }
-  Result<UserAddr> lowest_hole(u64 size, u64 alignment, UserRange within) const {
-    return tree_.lowest_hole(size, alignment, within);
+  Result<Room> lowest_room(u64 size, UserRange within) const {
+    return tree_.lowest_hole(size, kPageSize, within);
   }
 
  private:
   using Tree = AreaTree<Vma, UserAddr>;
 
+  bool extend(UserRange range, const VmaTraits& traits, const MemoryObject* object, u64 first_page,
+              Vma* above);
   void split(Vma& vma, UserAddr at, Vma& upper);
   Result<Vma*> make_upper(const Vma& vma, UserAddr at);
   bool join_to(Vma* lower, Vma* upper);

@@ -7,10 +7,8 @@ namespace meridian {
 
 constinit std::atomic<u64> the_zero_frame{0};
 
-Result<Frame> zero_frame() {
-  u64 number = the_zero_frame.load(std::memory_order_acquire);
-  if (number != 0) [[likely]]
-    return Frame::from_number(number);
+Result<Frame> make_zero_frame() {
+  u64 number = 0;
   FrameRef fresh = TRY(new_zeroed_frame(FrameOwner::kernel));
   // Another CPU may have been first: then ours goes back.
   if (!the_zero_frame.compare_exchange_strong(number, fresh.frame().number(),

@@ -226,27 +226,15 @@ FUNCTION clear_blocks
         tbnz    x2, #DCZID_DZP_BIT, 2f
         mov     x3, #4
         lsl     x3, x3, x2                      // the block in bytes
-        cmp     x3, #512                        // eight of them must fit into 4 KiB
+        cmp     x3, #256                        // sixteen of them must fit into 4 KiB
         b.hi    2f
         sub     x4, x3, #1
         tst     x0, x4
         b.ne    2f                              // not aligned to it
-1:      dc      zva, x0
-        add     x0, x0, x3
+1:      .rept   16
         dc      zva, x0
         add     x0, x0, x3
-        dc      zva, x0
-        add     x0, x0, x3
-        dc      zva, x0
-        add     x0, x0, x3
-        dc      zva, x0
-        add     x0, x0, x3
-        dc      zva, x0
-        add     x0, x0, x3
-        dc      zva, x0
-        add     x0, x0, x3
-        dc      zva, x0
-        add     x0, x0, x3
+        .endr
         cmp     x0, x1
         b.lo    1b
         ret
@@ -264,26 +252,30 @@ END clear_blocks
  * void copy_blocks(void* to, const void* from, size_t bytes)
  *
  * In        x0, x1   16-byte aligned, not overlapping
- *           x2       a multiple of 128, not 0
+ *           x2       a multiple of 512, not 0
  */
 FUNCTION copy_blocks
-1:      ldp     x3, x4, [x1], #128
-        ldp     x5, x6, [x1, #-112]
-        ldp     x7, x8, [x1, #-96]
-        ldp     x9, x10, [x1, #-80]
-        ldp     x11, x12, [x1, #-64]
-        ldp     x13, x14, [x1, #-48]
-        ldp     x15, x16, [x1, #-32]
-        stp     x3, x4, [x0], #128
-        ldp     x3, x4, [x1, #-16]
-        stp     x5, x6, [x0, #-112]
-        stp     x7, x8, [x0, #-96]
-        stp     x9, x10, [x0, #-80]
-        stp     x11, x12, [x0, #-64]
-        stp     x13, x14, [x0, #-48]
-        stp     x15, x16, [x0, #-32]
-        stp     x3, x4, [x0, #-16]
-        subs    x2, x2, #128
+1:      .irp    at, 0, 128, 256, 384
+        ldp     x3, x4, [x1, #\at]
+        ldp     x5, x6, [x1, #\at + 16]
+        ldp     x7, x8, [x1, #\at + 32]
+        ldp     x9, x10, [x1, #\at + 48]
+        ldp     x11, x12, [x1, #\at + 64]
+        ldp     x13, x14, [x1, #\at + 80]
+        ldp     x15, x16, [x1, #\at + 96]
+        stp     x3, x4, [x0, #\at]
+        ldp     x3, x4, [x1, #\at + 112]
+        stp     x5, x6, [x0, #\at + 16]
+        stp     x7, x8, [x0, #\at + 32]
+        stp     x9, x10, [x0, #\at + 48]
+        stp     x11, x12, [x0, #\at + 64]
+        stp     x13, x14, [x0, #\at + 80]
+        stp     x15, x16, [x0, #\at + 96]
+        stp     x3, x4, [x0, #\at + 112]
+        .endr
+        add     x1, x1, #512
+        add     x0, x0, #512
+        subs    x2, x2, #512
         b.ne    1b
         ret
 END copy_blocks

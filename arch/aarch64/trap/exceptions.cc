@@ -51,6 +51,10 @@ bool is_spurious(const Fault& fault) {
          ask_mmu(fault.address(), Access::read, El::el1).ok;
 }
 
+[[noreturn, gnu::noinline]] void end_probe(const TrapFrame& frame) {
+  end_user_probe(Fault::of(frame));
+}
+
 }  // namespace
 
 extern "C" {
@@ -64,7 +68,7 @@ extern const char trap_vectors[] [[gnu::visibility("hidden")]];
 
 void trap_el0_fault(TrapFrame* frame) {
   if (frame->irqs_masked()) [[unlikely]]  // no program runs so, only a probe
-    end_user_probe(Fault::of(*frame));
+    end_probe(*frame);
   handle_user_fault(*frame);
 }
 

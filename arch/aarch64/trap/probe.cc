@@ -4,6 +4,8 @@
 #include <arch/probe.h>
 #include <arch/user.h>
 
+#include <utility>
+
 #include "arch/aarch64/regs/spsr.h"
 #include "arch/aarch64/trap/user_probe.h"
 #include "arch/aarch64/trap/walk_now.h"
@@ -89,10 +91,8 @@ ProbeResult run_store(const StoreProbe (&by_size)[4], VirtAddr va, unsigned byte
 }  // namespace
 
 void end_user_probe(const Fault& fault) {
-  UserProbe*& waiting = user_probes[cpu_index()];
-  if (waiting == nullptr) return;
-  UserProbe* const trip = waiting;
-  waiting = nullptr;
+  UserProbe* const trip = std::exchange(user_probes[cpu_index()], nullptr);
+  CHECK(trip != nullptr);
   trip->fault = fault;
   leave_user_at(&trip->context, 0);
 }

@@ -6,7 +6,7 @@
 
 namespace meridian::arch {
 
-/// If this CPU is at EL0 for a probe, hands it the fault and does not return.
-void end_user_probe(const Fault& fault);
+/// This CPU is at EL0 for a probe: hands it the fault.
+[[noreturn]] void end_user_probe(const Fault& fault);
 
 }  // namespace meridian::arch

@@ -23,6 +23,9 @@ class AreaTreeInspector {
   static std::string fault(const AreaTree<T, A>& tree) {
     AreaTreeInspector inspector(tree.raw_);
     inspector.visit(tree.raw_.root_, nullptr);
+    inspector.fail_if(tree.raw_.last_ != inspector.before_, "last is wrong");
+    if (inspector.before_ != nullptr)
+      inspector.fail_if(inspector.before_->neighbour_[1] != nullptr, "something is above the last");
     if (inspector.fault_.empty() && inspector.seen_ != tree.raw_.count_) return "count is wrong";
     if (inspector.fault_.empty() && inspector.end_ != tree.raw_.tail_) return "tail is wrong";
     return inspector.fault_;
@@ -48,6 +51,9 @@ class AreaTreeInspector {
     const Seen lower = visit(n->child_[0], n);
     ++seen_;
     fail_if(n->start_ < end_, "areas overlap or are out of order");
+    fail_if(n->neighbour_[0] != before_, "neighbour below is wrong");
+    fail_if(before_ != nullptr && before_->neighbour_[1] != n, "neighbour above is wrong");
+    before_ = n;
     fail_if(n->gap_ != n->start_ - end_, "gap is wrong");
     end_ = n->start_ + n->size_;
     fail_if(end_ > high_, "out of bounds");
@@ -61,6 +67,7 @@ class AreaTreeInspector {
   }
 
   u64 end_, high_;
+  const AreaNode* before_ = nullptr;
   usize seen_ = 0;
   std::string fault_;
 };
@@ -129,8 +136,8 @@ class Model {
 
 constexpr VirtRange kBounds{VirtAddr(0xffff'8000'0000'0000), 4096 * kPageSize};
 
-std::optional<u64> value_of(const Result<VirtAddr>& hole) {
-  if (hole.has_value()) return hole.value().value();
+std::optional<u64> value_of(const Result<Tree::Room>& hole) {
+  if (hole.has_value()) return hole.value().start.value();
   EXPECT_EQ(hole.error().code, Errc::out_of_address_space);
   return std::nullopt;
 }
@@ -167,12 +174,17 @@ class TreeAgainstModel {
     const u64 alignment = kPageSize << random_() % 6;
     const VirtRange within = random_() % 4 == 0 ? random_part() : kBounds;
     const bool top = random_() % 2 == 0;
-    const auto hole = value_of(top ? tree_.highest_hole(size, alignment, within)
-                                   : tree_.lowest_hole(size, alignment, within));
+    const auto room = top ? tree_.highest_hole(size, alignment, within)
+                          : tree_.lowest_hole(size, alignment, within);
+    const auto hole = value_of(room);
     ASSERT_EQ(hole, model_.preferred_hole(size, alignment, within, top));
     if (!hole) return;
+    ASSERT_EQ(room.value().above, tree_.first_ending_after(VirtAddr(*hole)));
     auto area = std::make_unique<TestArea>(*hole, size);
-    tree_.insert(*area);
+    if (random_() % 2 == 0)
+      tree_.insert(*area);
+    else
+      tree_.insert_below(room.value().above, *area);
     model_.insert(*hole, size);
     areas_.push_back(std::move(area));
   }
