@@ -35,6 +35,7 @@ enum class Bug : u8 {
   tlbi_completed_here_only,
   user_page_global,
   asid_reused_without_tlbi,
+  fork_without_tlbi,
   vmalloc_reused_without_tlbi,
   // What follows shows only where there is another CPU.
   user_tlbi_on_this_cpu_only,
@@ -70,6 +71,7 @@ inline constexpr std::string_view kBugNames[] = {
     "tlbi-completed-here-only",
     "user-page-global",
     "asid-reused-without-tlbi",
+    "fork-without-tlbi",
     "vmalloc-reused-without-tlbi",
     "user-tlbi-on-this-cpu-only",
     "kernel-tlbi-on-this-cpu-only",

@@ -213,7 +213,8 @@ Result<void> UserSpace::copy_mapped(const Vma& vma, UserSpace& child, Mapper::Ga
   });
   child.stats_.anonymous += anonymous;
   if (objects != 0) child.object_counter(vma.object->kind()) += objects;
-  if (first <= last) owed.invalidate(first, last - first + kPageSize, kPageSize);
+  if (first <= last && !seeded(Bug::fork_without_tlbi))
+    owed.invalidate(first, last - first + kPageSize, kPageSize);
   return result;
 }
 
