@@ -59,19 +59,29 @@ void Model::access_page(Cpu& cpu, const Access& access) {
     store(cpu, known.frame * kPage + access.va % kPage, access.size, access.pc);
 }
 
+/// What the access went through. A store is told of when it is done, and it may have changed the
+/// very tables that translated it: it is walked through what they said last.
+Walk Model::walk_for(const Cpu& cpu, const Access& access) const {
+  if (access.use == Use::store) {
+    const Walk before = walk(cpu.regime, access.va, read_last_seen_);
+    if (before.translates) return before;
+  }
+  return walk(cpu.regime, access.va, read_);
+}
+
 /// The physical address that the tables give, if they allow the access.
 std::optional<uint64_t> Model::translate(Cpu& cpu, const Access& access, unsigned el) {
   if (!cpu.regime.mmu_is_on()) return access.va;
   ++reporter_.counts.walks;
   if (const char* problem = cpu.regime.problem(is_high(access.va))) refuse(problem);
   if (!is_high(access.va)) check_asid(cpu, access.pc);
-  const Walk w = walk(cpu.regime, access.va, read_);
+  const Walk w = walk_for(cpu, access);
   learn_tables(w, access.va);
   const Judged judged{cpu, access, el, w};
   const bool stale_table = check_tables(judged), stale_leaf = check_leaves(judged);
   if (!w.translates || !permits(judged, w.el1, w.el0)) {
     // CPUs that run side by side may have changed the tables since.
-    if (!stale_table && !stale_leaf && machine_.cpus_take_turns())
+    if (!stale_table && !stale_leaf && cpus_take_turns())
       reporter_.add({.kind = Kind::untranslated,
                      .cpu = cpu.number,
                      .el = el,
@@ -122,7 +132,8 @@ std::string Model::difference(const Judged& judged, const Entry& entry) const {
   if ((entry.descriptor() ^ w.end().descriptor) & kMemory) return "another memory type";
   const bool allowed_now = permits(judged, w.el1, w.el0);
   if (allowed && !allowed_now) return "rights that were taken away";
-  if (!allowed && allowed_now && !habits_.retries_spurious_faults) return "rights that were given since";
+  if (!allowed && allowed_now && !habits_.retries_spurious_faults)
+    return "rights that were given since";
   return "";
 }
 

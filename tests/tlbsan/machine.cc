@@ -54,6 +54,7 @@ void refuse(const char* reason) {
 
 Machine::Machine()
     : get_cpu_(find<void*(int)>("qemu_get_cpu")),
+      exit_(find<void(void*)>("cpu_exit")),
       read_write_(find<void(uint64_t, void*, uint64_t, bool)>("cpu_physical_memory_rw")),
       run_side_by_side_(find<const bool>("mttcg_enabled")) {}
 

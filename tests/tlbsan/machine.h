@@ -29,8 +29,12 @@ class Machine {
   uint64_t pc(unsigned cpu) const;
   uint32_t pstate(unsigned cpu) const;
 
-  /// Do the CPUs take turns (icount, one CPU), or do they run side by side?
+  /// Do several CPUs take turns (icount, thread=single), or do they run side by side?
   bool cpus_take_turns() const { return !*run_side_by_side_; }
+  /// Where they do, the next one goes on after this block. Left alone, QEMU 7.2 under icount gives
+  /// all time up to the next timer to the first CPU that is busy: one that waits there for another
+  /// CPU waits for ever.
+  void end_turn(unsigned cpu) const { exit_(get_cpu_(static_cast<int>(cpu))); }
 
   void read_physical(uint64_t pa, void* to, size_t size) const;
 
@@ -38,6 +42,7 @@ class Machine {
   const unsigned char* state_of(unsigned cpu) const;
 
   void* (*get_cpu_)(int);
+  void (*exit_)(void* cpu);
   void (*read_write_)(uint64_t pa, void* to, uint64_t size, bool is_write);
   const bool* run_side_by_side_;
   size_t offset_ = 0;  // of X0 in a CPU's state

@@ -47,6 +47,8 @@ class Model {
   void access(unsigned cpu, Access access);
 
   uint64_t vectors() const { return cpus_[0].vectors; }
+  /// Does one CPU run at a time?
+  bool cpus_take_turns() const { return cpus_.size() == 1 || machine_.cpus_take_turns(); }
 
  private:
   /// A store to a table that this CPU's own next accesses may not see yet.
@@ -108,6 +110,7 @@ class Model {
 
   // accesses.cc: what an access may meet.
   void access_page(Cpu& cpu, const Access& access);
+  Walk walk_for(const Cpu& cpu, const Access& access) const;
   std::optional<uint64_t> translate(Cpu& cpu, const Access& access, unsigned el);
   bool check_leaves(const Judged& judged);
   bool check_tables(const Judged& judged);
@@ -136,7 +139,8 @@ class Model {
   Machine& machine_;
   Reporter& reporter_;
   Habits habits_;
-  ReadWord read_;
+  ReadWord read_;            // of memory
+  ReadWord read_last_seen_;  // of the tables as they are known, and of memory where none is
   Tables tables_;
   std::vector<Cpu> cpus_;
   std::deque<Change> changes_;

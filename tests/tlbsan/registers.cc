@@ -18,6 +18,10 @@ Model::Model(Machine& machine, Reporter& reporter, unsigned cpus, const Habits& 
         machine.read_physical(pa, &word, sizeof(word));
         return word;
       }),
+      read_last_seen_([this](uint64_t pa) {
+        const Table* const table = tables_.find(frame_of(pa));
+        return table && !table->is_dead ? table->words[pa >> 3 & 511] : read_(pa);
+      }),
       tables_([&machine](uint64_t frame, Table::Words& words) {
         machine.read_physical(frame << 12, words.data(), sizeof(words));
       }),

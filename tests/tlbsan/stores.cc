@@ -53,9 +53,9 @@ void Model::store(Cpu& cpu, uint64_t pa, unsigned size, uint64_t pc) {
 void Model::change(Cpu* cpu, uint64_t pc, Table& table, unsigned index, uint64_t before) {
   if (table.is_dead) return;
   const unsigned number = cpu ? cpu->number : static_cast<unsigned>(cpus_.size());
-  const Change& c = changes_.emplace_back(
-      Change{number, cpu ? cpu->context : Context(), pc, table.word_of(index), before,
-             table.words[index], changes_.size() + 1});
+  const Change& c =
+      changes_.emplace_back(Change{number, cpu ? cpu->context : Context(), pc, table.word_of(index),
+                                   before, table.words[index], changes_.size() + 1});
   const bool cached = update_entries(table, c);
   check_freed(table, index, c);
   if (!cached && !is_reachable(table)) {
@@ -113,7 +113,8 @@ void Model::check_break(const Table& table, unsigned index, const Change& c) {
                    .change = &change,
                    .missing = "break-before-make"});
   };
-  if (const char* what = conflict(c.before, c.after, table.level)) return report(c.before, 0, c, what);
+  if (const char* what = conflict(c.before, c.after, table.level))
+    return report(c.before, 0, c, what);
   for (Cpu& cpu : cpus_)
     cpu.tlb.for_each_of(c.word, [&](Entry& entry) {
       const char* const what = conflict(entry.descriptor(), c.after, table.level);

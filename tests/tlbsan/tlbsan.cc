@@ -34,13 +34,23 @@ struct Sanitizer {
   std::vector<uint64_t> moved;
   std::deque<Translated> instructions;
   std::deque<Block> blocks;
+  unsigned executed = 0;  // blocks, in this turn
 };
+constexpr unsigned kTurn = 10'000;  // blocks, if CPUs take turns
 // Never destroyed: QEMU calls on_exit() after the destructors.
 Sanitizer* sanitizer;
+
+/// Counted in blocks, so that a run under icount repeats exactly.
+void count_turn(unsigned cpu) {
+  if (!sanitizer->machine.cpus_take_turns() || ++sanitizer->executed < kTurn) return;
+  sanitizer->executed = 0;
+  sanitizer->machine.end_turn(cpu);
+}
 
 void on_block(unsigned cpu, void* data) {
   const Block& block = *static_cast<Block*>(data);
   const std::lock_guard guard(sanitizer->mutex);
+  count_turn(cpu);
   if (!sanitizer->machine.is_calibrated() && !sanitizer->machine.calibrate(cpu, block.first))
     return;
   constexpr uint64_t kOffset = 0xfff;

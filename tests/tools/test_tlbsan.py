@@ -28,12 +28,20 @@ def plugin_fixture():
     return os.path.join(BUILD, "tlbsan.so")
 
 
-def guest(folder, tcr=PLAIN, remap=""):
+# The same block again, for EL0 too, which PAN closes to EL1; read-only, so that EL1 may still execute there.
+SET_PAN, CLEAR_PAN = ".inst 0xd500419f", ".inst 0xd500409f"  # msr pan, #1 and #0
+OPEN_TO_EL0 = f"ldr x6, [x0, #8]; orr x6, x6, #0xc0; str x6, [x0, #8]; dsb ish; isb; ldr x5, [x3]; {CLEAR_PAN}"
+
+
+def image_of(folder, source, *macros):
     made, image = folder / "guest.o", folder / "guest.bin"
-    subprocess.run([CROSS + "gcc", "-c", "-march=armv8-a", f"-DTCR={tcr:#x}", f"-DREMAP={remap}", "-o", made,
-                    os.path.join(HERE, "tlbsan_guest.S")], check=True)
+    subprocess.run([CROSS + "gcc", "-c", "-march=armv8-a", *macros, "-o", made, os.path.join(HERE, source)], check=True)
     subprocess.run([CROSS + "objcopy", "-O", "binary", "-j", ".text", made, image], check=True)
     return image
+
+
+def guest(folder, tcr=PLAIN, remap="", before=""):
+    return image_of(folder, "tlbsan_guest.S", f"-DTCR={tcr:#x}", f"-DREMAP={remap}", f"-DBEFORE={before}")
 
 
 def run(plugin, folder, *machine, arguments=""):
@@ -62,6 +70,21 @@ def test_it_finds_the_registers_of_each_machine(plugin, tmp_path, machine):
 def test_it_reports_what_the_guest_does_wrong(plugin, tmp_path):
     _, _, wrote = run(plugin, tmp_path, "-kernel", guest(tmp_path, remap=REMAP))
     assert "report kind=no-break-before-make" in wrote and "what=another memory type" in wrote
+
+
+def test_it_knows_pan(plugin, tmp_path):
+    """The stale entry gives EL1 no more than the new one does, unless PAN counts."""
+    for before, reports in (("", 0), (SET_PAN, 1)):
+        image = guest(tmp_path, remap=OPEN_TO_EL0, before=before)
+        status, said, wrote = run(plugin, tmp_path, "-cpu", "max", "-kernel", image)
+        assert (status, said) == (0, "") and f" reports={reports} " in wrote
+    assert "report kind=stale-leaf" in wrote and "what=rights that were taken away" in wrote
+
+
+@pytest.mark.parametrize("machine", [(), ("-icount", "shift=0,sleep=off"), ("-accel", "tcg,thread=single")])
+def test_no_cpu_waits_for_one_that_never_gets_its_turn(plugin, tmp_path, machine):
+    status, said, wrote = run(plugin, tmp_path, *machine, "-smp", "2", "-kernel", image_of(tmp_path, "tlbsan_turns.S"))
+    assert (status, said) == (0, "") and " reports=0 " in wrote
 
 
 def test_it_refuses_a_machine_whose_registers_it_does_not_find(plugin, tmp_path):

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest for tests of tlbsan: switches the MMU on with TCR_EL1 = TCR (a macro), uses memory, and ends
- * QEMU through semihosting. The first gigabyte of RAM is mapped to itself by one block at L1.
+ * A guest for tests of tlbsan: executes BEFORE, switches the MMU on with TCR_EL1 = TCR, uses memory,
+ * executes REMAP (all three are macros), and ends QEMU through semihosting. The first gigabyte of RAM is
+ * mapped to itself by one block at L1.
  */
         .text
+        BEFORE
         adr     x0, table
         msr     ttbr0_el1, x0
         ldr     x1, =TCR
