@@ -33,7 +33,6 @@ using arch::ProbeKind;
 
 constexpr UserAddr kText{0x40'0000}, kRodata{0x41'0000}, kData{0x42'0000};
 
-VirtAddr virt(UserAddr va) { return VirtAddr(va.value()); }
 UserRange pages(UserAddr start, u64 count) { return {start, count * kPageSize}; }
 
 /// A space with two pages of each kind, far enough apart to leave holes.
