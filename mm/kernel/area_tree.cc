@@ -246,6 +246,14 @@ void RawAreaTree::remove(AreaNode& area) {
   rebalance_up(unlink(area), follower);
 }
 
+AreaNode* RawAreaTree::let_go() {
+  AreaNode* const lowest = first_ending_after(low_);
+  root_ = last_ = recent_ = nullptr;
+  tail_ = low_;
+  count_ = 0;
+  return lowest;
+}
+
 AreaNode* RawAreaTree::search_ending_after(u64 address) const {
   if (recent_ != nullptr && address == recent_->end_value()) return next(*recent_);
   AreaNode* best = nullptr;

@@ -62,6 +62,8 @@ class RawAreaTree {
   void insert(AreaNode& area) { hang(area, search_ending_after(area.start_)); }
   void insert_below(AreaNode* above, AreaNode& area) { hang(area, above); }
   void remove(AreaNode& area);
+  /// Is empty from now on; returns the lowest area, from which the others are reached by next().
+  AreaNode* let_go();
   void resize(AreaNode& area, u64 start, u64 size);
   AreaNode* first_ending_after(u64 address) const {
     // Whoever asks for an area often asks for it, or for what is behind it, again.
@@ -118,6 +120,15 @@ class AreaTree {
   void insert_below(T* above, T& area) { raw_.insert_below(above, area); }
   /// Takes `area`, which is in this tree, out of it.
   void remove(T& area) { raw_.remove(area); }
+  /// Takes all out; `on_area(T&)` hears of each, lowest first, and may destroy it.
+  template <typename OnArea>
+  void clear(OnArea&& on_area) {
+    for (AreaNode* area = raw_.let_go(); area != nullptr;) {
+      AreaNode* const after = RawAreaTree::next(*area);
+      on_area(static_cast<T&>(*area));
+      area = after;
+    }
+  }
   /// Moves the ends of `area`, which stays between its neighbours.
   void resize(T& area, Range<A> to) { raw_.resize(area, to.start().value(), to.size()); }
 

@@ -131,6 +131,24 @@ class Mapper {
   /// The same where nothing maps `va`: tables that are missing are added, all or none. The caller
   /// publishes. Errc::out_of_frames.
   Result<Entry*> reach_page(VirtAddr va);
+  /// reach_page() for one page after another, lowest first: in the table of the last it needs no walk.
+  /// No table goes meanwhile.
+  class NearSlots {
+   public:
+    explicit NearSlots(Mapper& mapper) : mapper_(mapper) {}
+    Result<Entry*> reach(VirtAddr va) {
+      const bool same_table = slot_ != nullptr && in_one_table(va_, va);
+      slot_ = same_table ? slot_ + ((va - va_) >> kPageShift) : TRY(mapper_.reach_page(va));
+      va_ = va;
+      return slot_;
+    }
+
+   private:
+    Mapper& mapper_;
+    Entry* slot_ = nullptr;  // of va_
+    VirtAddr va_;
+  };
+
 
   /// Makes sure that no leaf above `level` maps `va`, without changing any translation.
   /// Errc::not_mapped, out_of_frames. The block's addresses fault for a moment.

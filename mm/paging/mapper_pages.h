@@ -44,13 +44,16 @@ usize Mapper<F, Store, T, kSharing>::count_invalid(const Cursor& cursor, usize c
   return count;
 }
 
-/// Calls `on_leaf(Entry& slot, Entry found)` for the pages among slots of the last level.
+/// Calls `on_leaf(Entry& slot, Entry found)` for the pages among slots of the last level, of which those
+/// that are not mapped are 0.
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 template <typename OnLeaf>
 void Mapper<F, Store, T, kSharing>::for_each_leaf(std::span<Entry> slots, OnLeaf&& on_leaf) {
   for (Entry& slot : slots) {
     const Entry found = load_entry(slot);
-    if (found.kind(Level::L3) == Kind::leaf) on_leaf(slot, found);
+    if (found.raw() == 0) continue;
+    if constexpr (kSelfChecks) CHECK(found.kind(Level::L3) == Kind::leaf);
+    on_leaf(slot, found);
   }
 }
 
@@ -87,24 +90,12 @@ template <typename Share>
 Result<void> Mapper<F, Store, T, kSharing>::copy_pages(VirtRange range, Mapper& to,
                                                        VirtAddr to_start, Share&& share) {
   Result<void> result;
-  Entry* target = nullptr;  // where the last copy went; the next page's entry follows it
-  VirtAddr target_va;
+  NearSlots copies(to);
   for_each_page(range, [&](Entry& slot, Entry, VirtAddr va) {
     if (!result.has_value()) return;
-    const VirtAddr copy_va = to_start + (va - range.start());
-    const bool same_table = target != nullptr && in_one_table(target_va, copy_va);
-    if (same_table) {
-      target += (copy_va - target_va) >> kPageShift;
-    } else {
-      const Result<Entry*> reached = to.reach_page(copy_va);
-      if (!reached.has_value()) {
-        result = reached.error();
-        return;
-      }
-      target = reached.value();
-    }
-    target_va = copy_va;
-    store_entry(*target, share(slot, va));
+    const Result<Entry*> copy = copies.reach(to_start + (va - range.start()));
+    if (!copy.has_value()) return void(result = copy.error());
+    store_entry(*copy.value(), share(slot, va));
   });
   return result;
 }

@@ -32,15 +32,22 @@ bool grants(arch::Entry entry, UserAccess access) {
   UNREACHABLE();
 }
 
-}  // namespace
-
-void make_executable(Frame frame) {
+[[gnu::noinline]] void sync_instructions(Frame frame) {
   const auto sync = [frame] {
     const KmapLocal window(frame);
     arch::sync_instructions({VirtAddr::of(window.pointer()), kPageSize});
   };
   if (frame_info(frame).owner() == FrameOwner::page_cache) return ObjectPage(frame).make_code(sync);
   sync();
+}
+
+}  // namespace
+
+void make_executable(Frame frame) {
+  const bool is_code =
+      frame_info(frame).owner() == FrameOwner::page_cache && ObjectPage(frame).is_code();
+  if (!is_code) [[unlikely]]
+    sync_instructions(frame);
 }
 
 FaultOutcome UserSpace::resolve(UserAddr va, UserAccess access) {
@@ -140,11 +147,11 @@ FaultOutcome UserSpace::map_object_page(const Missing& missing) {
   if (!frame.has_value())
     return frame.error().code == Errc::bad_range ? FaultOutcome::past_end
                                                  : FaultOutcome::out_of_memory;
-  if (vma.is_private() && missing.write) frame = copy_of(frame.value().frame());
+  const bool is_copied = vma.is_private() && missing.write;
+  if (is_copied) frame = copy_of(frame.value().frame());
   if (!frame.has_value()) return FaultOutcome::out_of_memory;
-  const Frame ours = frame.take().let_go();  // the reference is the mapping's
-  enter(missing, ours);
-  ++resident_counter(ours);
+  enter(missing, frame.take().let_go());  // the reference is the mapping's
+  ++(is_copied ? stats_.anonymous : object_counter(vma.object->kind()));
   return FaultOutcome::resolved;
 }
 

@@ -176,6 +176,8 @@ class ObjectPage {
     info_.shared_word().fetch_add(kOneWrite);
     info_.shared_word().fetch_and(~IsCode::kSet);
   }
+  /// Do the instruction caches know what was written there last?
+  bool is_code() const { return IsCode::is_set(info_.shared_word().load()); }
   /// Calls `sync()` unless the caches know already. (If somebody writes meanwhile, they do not.)
   template <typename Sync>
   void make_code(Sync&& sync) {

@@ -158,20 +158,28 @@ void UserSpace::unmap_object(MemoryObject& object, u64 first_page) {
   });
 }
 
+/// A fork on its way.
+struct UserSpace::Copying {
+  UserSpace& child;
+  Mapper::NearSlots slots;  // the child's
+  Mapper::Gather owed;      // here: one invalidation for all that was write-protected
+};
+
 Result<Ref<UserSpace>> UserSpace::duplicate() {
   Ref<UserSpace> child = TRY(create());
   Guard guard(lock_);
   child->set_limits(limits());
   child->break_start_ = break_start_;
   child->break_ = break_;
-  Mapper::Gather owed = gather();  // one invalidation for all that was write-protected
+  Copying copying{*child, Mapper::NearSlots(child->mapper()), gather()};
   for (Vma* vma = vmas_.first(); vma != nullptr; vma = VmaTree::next(*vma))
-    if (!vma->traits.dont_fork) TRY(copy_vma(*vma, *child, owed));
+    if (!vma->traits.dont_fork) TRY(copy_vma(*vma, copying));
   return child;
 }
 
 /// Pages of shared mappings are left out: the child finds them in the object.
-Result<void> UserSpace::copy_vma(Vma& vma, UserSpace& child, Mapper::Gather& owed) {
+Result<void> UserSpace::copy_vma(Vma& vma, Copying& copying) {
+  UserSpace& child = copying.child;
   VmaTraits traits = vma.traits;
   set_lock(traits, std::nullopt);
   Vma* const copy = TRY(child.vmas_.make(vma.range(), traits, vma.object, vma.first_page));
@@ -179,11 +187,11 @@ Result<void> UserSpace::copy_vma(Vma& vma, UserSpace& child, Mapper::Gather& owe
   Vma& whole = child.vmas_.append(*copy);
   if (traits.shared || traits.wipe_on_fork || !vma.has_tables) return {};
   whole.has_tables = true;
-  return copy_mapped(vma, child, owed);
+  return copy_mapped(vma, copying);
 }
 
 /// Each page is written to the child's tables beside where it stands here: the two are alike.
-Result<void> UserSpace::copy_mapped(const Vma& vma, UserSpace& child, Mapper::Gather& owed) {
+Result<void> UserSpace::copy_mapped(const Vma& vma, Copying& copying) {
   const arch::Entry shared = shared_page_entry(vma.traits.protection);
   VirtAddr first = virt(vma.end()), last;  // of those that change here
   u64 anonymous = 0, objects = 0;
@@ -194,7 +202,7 @@ Result<void> UserSpace::copy_mapped(const Vma& vma, UserSpace& child, Mapper::Ga
       const usize i = static_cast<usize>(&slot - slots.data());
       if (copies == nullptr) [[unlikely]] {
         if (!result.has_value()) return;
-        const Result<arch::Entry*> reached = child.mapper().reach_page(va + i * kPageSize);
+        const Result<arch::Entry*> reached = copying.slots.reach(va + i * kPageSize);
         if (!reached.has_value()) return void(result = reached.error());
         copies = reached.value() - i;
       }
@@ -211,10 +219,10 @@ Result<void> UserSpace::copy_mapped(const Vma& vma, UserSpace& child, Mapper::Ga
       ++(is_anonymous ? anonymous : objects);
     });
   });
-  child.stats_.anonymous += anonymous;
-  if (objects != 0) child.object_counter(vma.object->kind()) += objects;
+  copying.child.stats_.anonymous += anonymous;
+  if (objects != 0) copying.child.object_counter(vma.object->kind()) += objects;
   if (first <= last && !seeded(Bug::fork_without_tlbi))
-    owed.invalidate(first, last - first + kPageSize, kPageSize);
+    copying.owed.invalidate(first, last - first + kPageSize, kPageSize);
   return result;
 }
 

@@ -297,8 +297,9 @@ class UserSpace : public RefCounted {
   void clear_pages(UserRange range, Mapper::Gather& owed);
   Result<void> remove(UserRange range);
   void clear_hole(UserRange range, const VmaTree::Hole& hole, Mapper::Gather&& owed);
-  Result<void> copy_vma(Vma& vma, UserSpace& child, Mapper::Gather& owed);
-  Result<void> copy_mapped(const Vma& vma, UserSpace& child, Mapper::Gather& owed);
+  struct Copying;
+  Result<void> copy_vma(Vma& vma, Copying& copying);
+  Result<void> copy_mapped(const Vma& vma, Copying& copying);
   template <typename OnPart>
   Result<void> access(UserAddr start, u64 size, UserAccess how, OnPart&& on_part);
   /// over_limit unless so many more pages may be mapped.

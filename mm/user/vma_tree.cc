@@ -90,7 +90,7 @@ void VmaTree::remove(Vma& vma) {
 }
 
 void VmaTree::clear() {
-  while (Vma* const vma = first()) remove(*vma);
+  tree_.clear([](Vma& vma) { destroy(&vma); });
 }
 
 /// The VMA of what `vma` has from `at` on.
