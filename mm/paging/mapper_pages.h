@@ -49,6 +49,7 @@ usize Mapper<F, Store, T, kSharing>::count_invalid(const Cursor& cursor, usize c
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
 template <typename OnLeaf>
 void Mapper<F, Store, T, kSharing>::for_each_leaf(std::span<Entry> slots, OnLeaf&& on_leaf) {
+#pragma GCC unroll 4
   for (Entry& slot : slots) {
     const Entry found = load_entry(slot);
     if (found.raw() == 0) continue;
