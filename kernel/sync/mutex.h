@@ -8,7 +8,7 @@
 /// looked yet (and will say so if it must wait on, or if it gets the lock).
 #pragma once
 
-#include <arch/context.h>
+#include <arch/cpu.h>
 
 #include <utility>
 

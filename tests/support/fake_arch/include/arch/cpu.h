@@ -2,6 +2,8 @@
 /// <arch/cpu.h> on the host. A test says which CPU it plays.
 #pragma once
 
+#include <arch/context.h>
+
 #include <thread>
 
 #include "kernel/lib/types.h"
