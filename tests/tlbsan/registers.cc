@@ -46,6 +46,7 @@ void Model::execute(unsigned number, const Instruction& instruction, uint64_t pc
   Cpu& cpu = cpus_[number];
   if (cpu.el == 0 && instruction.opcode != Opcode::dsb && instruction.opcode != Opcode::isb)
     return;  // it will trap
+  if (instruction.tlbi.unknown) refuse("a TLBI of an unknown form");
   switch (instruction.opcode) {
     case Opcode::dsb:
       return barrier(cpu, instruction.dsb);
@@ -167,7 +168,6 @@ bool Model::is_meant(const Invalidation& invalidation, const Pending& pending) {
 
 void Model::invalidate(Cpu& cpu, const Executed& done, uint64_t operand) {
   const Tlbi& form = done.instruction.tlbi;
-  if (form.unknown) refuse("a TLBI of an unknown form");
   if (form.by == TlbiBy::none) return;
   ++reporter_.counts.invalidations;
   // With 8-bit ASIDs the upper half of the field is ignored.

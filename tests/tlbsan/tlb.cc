@@ -26,14 +26,21 @@ Span addresses_of(const Invalidation& invalidation) {
   return {start, start + (pages << 12) - 1};
 }
 
+constexpr uint64_t k4KiB = 0b01;  // in TG and TTL
+
+/// A range is counted in pages of a granule, and TTL names one with the level: an entry of another
+/// granule need not go.
+bool granule_is_named(const Invalidation& invalidation) {
+  const uint64_t granule = field(invalidation.operand, 47, 46);
+  return granule == k4KiB || (granule == 0 && !invalidation.form.range);
+}
+
 /// TTL says of which level the leaf is; one of another level need not go.
 bool level_is_named(const Invalidation& invalidation, unsigned level) {
-  if (invalidation.form.range) {
-    const uint64_t ttl = field(invalidation.operand, 38, 37);
-    return ttl == 0 || ttl == level;
-  }
-  const uint64_t ttl = field(invalidation.operand, 47, 44);
-  return ttl >> 2 == 0 || (ttl & 3) == 0 || (ttl & 3) == level;
+  const uint64_t operand = invalidation.operand;
+  const uint64_t ttl = invalidation.form.range ? field(operand, 38, 37) : field(operand, 45, 44);
+  const bool is_given = invalidation.form.range || field(operand, 47, 46) != 0;
+  return !is_given || ttl == 0 || ttl == level;
 }
 
 bool same_place(const Entry& a, const Entry& b) {
@@ -59,6 +66,7 @@ bool covers(const Invalidation& invalidation, const Entry& entry) {
   const Span named = addresses_of(invalidation);
   const uint64_t last = entry.va + span_of(entry.level) - 1;
   if (last < named.first || named.last < entry.va) return false;
+  if (!granule_is_named(invalidation)) return false;
   if (entry.is_leaf && !level_is_named(invalidation, entry.level)) return false;
   if (!entry.is_leaf && form.last_level) return false;
   return form.by == TlbiBy::va || same_asid || entry.global;

@@ -101,6 +101,39 @@ def test_it_refuses_translation_that_it_does_not_know(plugin, tmp_path, bits, re
     assert status == REFUSED and f"tlbsan: cannot run with this QEMU: {reason}" in said
 
 
+# What TLBI leave of a global block at L1, at 0x80000000: CRm and op2, the operand, and is it gone?
+VMALLE1IS, ASIDE1IS, VAE1IS, VAALE1IS, RVAALE1IS, RVAAE1 = (3, 0), (3, 2), (3, 1), (3, 7), (2, 7), (6, 3)
+PAGE, OF_4K, OF_16K, RANGE_OF_4K, RANGE_OF_16K = 0x80000, 1 << 46, 2 << 46, 1 << 46, 2 << 46
+INVALIDATIONS = [
+    (VMALLE1IS, 0, True), (ASIDE1IS, 0, False), (VAE1IS, 7 << 48 | PAGE, True), (VAALE1IS, PAGE, True),
+    (VAALE1IS, PAGE + (1 << 18) - 1, True), (VAALE1IS, PAGE + (1 << 18), False),
+    (VAALE1IS, OF_4K | 1 << 44 | PAGE, True), (VAALE1IS, OF_4K | 2 << 44 | PAGE, False),
+    (VAALE1IS, OF_16K | 1 << 44 | PAGE, False),
+    (RVAALE1IS, RANGE_OF_4K | PAGE, True), (RVAALE1IS, RANGE_OF_4K | PAGE - 2, False),
+    (RVAALE1IS, RANGE_OF_4K | 1 << 39 | PAGE - 2, True),
+    (RVAALE1IS, RANGE_OF_4K | 1 << 37 | PAGE, True), (RVAALE1IS, RANGE_OF_4K | 2 << 37 | PAGE, False),
+    (RVAALE1IS, RANGE_OF_16K | PAGE, False), (RVAAE1, RANGE_OF_4K | 1 << 44 | PAGE - 64, False),
+    (RVAAE1, RANGE_OF_4K | 1 << 44 | PAGE - 63, True)]
+# An alias of RAM at 0x80000000 is made, used, broken, invalidated, and made with another memory type.
+ALIAS = ("ldr x6, [x0, #8]; str x6, [x0, #16]; dsb ish; isb; mov x8, #0x40000000; add x8, x8, x3; ldr x5, [x8]; "
+         "str xzr, [x0, #16]; dsb ish; ldr x9, =OPERAND; sys #0, c8, cCRM, #OP2, x9; dsb ish; "
+         "orr x6, x6, #4; str x6, [x0, #16]; dsb ish; isb; ldr x5, [x8]")
+
+
+@pytest.mark.parametrize("form, operand, is_gone", INVALIDATIONS)
+def test_an_invalidation_drops_what_it_names_and_nothing_else(plugin, tmp_path, form, operand, is_gone):
+    remap = ALIAS.replace("CRM", str(form[0])).replace("OP2", str(form[1])).replace("OPERAND", f"{operand:#x}")
+    status, said, wrote = run(plugin, tmp_path, "-cpu", "max", "-kernel", guest(tmp_path, remap=remap))
+    assert (status, said) == (0, "") and "invalidations=1 " in wrote
+    assert (" reports=0 " in wrote) == is_gone
+    assert ("kind=no-break-before-make" in wrote) != is_gone
+
+
+def test_it_refuses_an_invalidation_that_it_does_not_know(plugin, tmp_path):
+    status, said, _ = run(plugin, tmp_path, "-kernel", guest(tmp_path, remap="sys #0, c8, c4, #1, xzr"))
+    assert status == REFUSED and "tlbsan: cannot run with this QEMU: a TLBI of an unknown form" in said
+
+
 def test_it_refuses_an_argument_that_it_does_not_know(plugin, tmp_path):
     status, said, _ = run(plugin, tmp_path, "-kernel", guest(tmp_path), arguments=",spurius=fine")
     assert status == REFUSED and "unknown argument spurius=fine" in said

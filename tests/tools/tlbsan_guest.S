@@ -31,4 +31,4 @@ data:   .quad   0
         .ltorg
         .balign 4096
 table:  .quad   0, 0x40000000 | 1 << 10 | 1     // AF, block
-        .balign 4096
+        .balign 4096, 0
