@@ -160,7 +160,7 @@ bool Model::check_leaves(const Judged& judged) {
   Cpu& cpu = judged.cpu;
   const uint64_t root = cpu.regime.ttbr(is_high(judged.access.va)) & 0xffff'ffff'fffe;
   bool found = false;
-  cpu.tlb.for_each_at(judged.access.va, [&](Entry& entry) {
+  cpu.tlb.for_each_at(judged.access.va, cpu.regime.asid(), [&](Entry& entry) {
     const bool current = entry.root == root && entry.changed == nullptr;
     if (current || !entry.is_leaf || !entry.matches(cpu.regime.asid())) return;
     found = true;
@@ -182,7 +182,7 @@ bool Model::check_tables(const Judged& judged) {
   Cpu& cpu = judged.cpu;
   const Walk& w = judged.walk;
   bool found = false;
-  cpu.tlb.for_each_at(judged.access.va, [&](Entry& entry) {
+  cpu.tlb.for_each_at(judged.access.va, cpu.regime.asid(), [&](Entry& entry) {
     if (entry.is_leaf || entry.asid != cpu.regime.asid()) return;
     const bool read_now = w.reached && entry.level >= w.first && entry.level <= w.last;
     if (read_now && w.steps[entry.level].descriptor == entry.descriptor()) return;

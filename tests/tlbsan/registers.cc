@@ -141,9 +141,8 @@ void Model::check_asid(Cpu& cpu, uint64_t pc) {
   uint64_t& last = cpu.root_of_asid[asid];
   if (last == root) return;
   last = root;
-  cpu.tlb.for_each([&](Entry& entry) {
-    if (entry.global || entry.asid != asid || is_high(entry.va) || entry.root == root) return;
-    if (entry.reported) return;
+  cpu.tlb.for_each_of_asid(asid, [&](Entry& entry) {
+    if (is_high(entry.va) || entry.root == root || entry.reported) return;
     entry.reported = true;
     reporter_.add({.kind = Kind::asid_reuse,
                    .cpu = cpu.number,

@@ -57,7 +57,7 @@ bool names(const Invalidation& invalidation, uint64_t va) {
 
 bool covers(const Invalidation& invalidation, const Entry& entry) {
   const Tlbi& form = invalidation.form;
-  const uint16_t asid = static_cast<uint16_t>(invalidation.operand >> 48);
+  const uint16_t asid = Tlb::asid_of(invalidation.operand);
   const bool same_asid = entry.asid == asid && !entry.global;
   if (form.by == TlbiBy::none) return false;
   if (form.by == TlbiBy::everything) return true;
@@ -73,18 +73,19 @@ bool covers(const Invalidation& invalidation, const Entry& entry) {
 }
 
 void Tlb::insert(const Entry& entry) {
-  const uint64_t place = key(entry.va, entry.level);
+  const uint64_t place = key_of(entry);
   const auto [begin, end] = entries_.equal_range(place);
   for (auto present = begin; present != end; ++present)
     if (same_place(present->second, entry)) return;
   Entry& kept = entries_.emplace(place, entry)->second;
-  by_word_.emplace(kept.own().word, &kept);
+  by_word_[kept.own().word].insert(&kept);
+  by_tag_[tag_of(kept)].insert(&kept);
 }
 
-void Tlb::remove(const Entry* entry) {
-  const auto [words, words_end] = by_word_.equal_range(entry->own().word);
-  by_word_.erase(std::find_if(words, words_end, [&](auto& item) { return item.second == entry; }));
-  const auto [begin, end] = entries_.equal_range(key(entry->va, entry->level));
+void Tlb::remove(Entry* entry) {
+  erase(by_tag_, tag_of(*entry), entry);
+  erase(by_word_, entry->own().word, entry);
+  const auto [begin, end] = entries_.equal_range(key_of(*entry));
   entries_.erase(std::find_if(begin, end, [&](auto& item) { return &item.second == entry; }));
 }
 

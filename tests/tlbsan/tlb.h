@@ -5,6 +5,7 @@
 #pragma once
 
 #include <unordered_map>
+#include <unordered_set>
 
 #include "tests/tlbsan/decode.h"
 #include "tests/tlbsan/walk.h"
@@ -74,19 +75,21 @@ class Tlb {
   /// Remembers it, unless it is there already.
   void insert(const Entry& entry);
 
-  /// Calls visit(Entry&) for each entry at `va`, at any level and of any ASID.
+  /// Calls visit(Entry&) for each entry at `va`, at any level, that is global or of this ASID.
   template <typename Visit>
-  void for_each_at(uint64_t va, Visit&& visit) {
-    for (unsigned level = 0; level < kLevels; ++level) {
-      const auto [begin, end] = entries_.equal_range(key(va, level));
-      for (auto entry = begin; entry != end; ++entry) visit(entry->second);
-    }
+  void for_each_at(uint64_t va, uint16_t asid, Visit&& visit) {
+    for_each_tagged(va, kGlobal, visit);
+    for_each_tagged(va, asid, visit);
   }
   /// For each entry that was read from this word.
   template <typename Visit>
   void for_each_of(uint64_t word, Visit&& visit) {
-    const auto [begin, end] = by_word_.equal_range(word);
-    for (auto entry = begin; entry != end; ++entry) visit(*entry->second);
+    visit_all(by_word_, word, visit);
+  }
+  /// For each entry of the ASID that is not global.
+  template <typename Visit>
+  void for_each_of_asid(uint16_t asid, Visit&& visit) {
+    visit_all(by_tag_, uint32_t{asid}, visit);
   }
   template <typename Visit>
   void for_each(Visit&& visit) {
@@ -98,33 +101,65 @@ class Tlb {
     const auto if_covered = [&](Entry& entry) {
       if (covers(invalidation, entry)) visit(entry);
     };
+    const uint16_t asid = asid_of(invalidation.operand);
+    if (invalidation.form.by == TlbiBy::asid) return for_each_of_asid(asid, if_covered);
     const bool one_address = names_addresses(invalidation) && !invalidation.form.range;
-    if (one_address)
-      for_each_at(address_of(invalidation.operand), if_covered);
-    else
-      for_each(if_covered);
+    if (!one_address) return for_each(if_covered);
+    const uint64_t va = address_of(invalidation.operand);
+    if (invalidation.form.by == TlbiBy::va_asid) return for_each_at(va, asid, if_covered);
+    for (const auto& [tag, _] : by_tag_) for_each_tagged(va, tag, if_covered);
   }
   /// Drops the entries for which drop(Entry&) is true, of those that the invalidation names.
   template <typename Drop>
   void remove_covered(const Invalidation& invalidation, Drop&& drop) {
-    std::unordered_map<const Entry*, bool> dropped;
+    std::unordered_set<Entry*> dropped;
     for_each_covered(invalidation, [&](Entry& entry) {
-      if (drop(entry)) dropped[&entry] = true;
+      if (drop(entry)) dropped.insert(&entry);
     });
-    for (const auto& [entry, _] : dropped) remove(entry);
+    for (Entry* const entry : dropped) remove(entry);
   }
   size_t size() const { return entries_.size(); }
 
   static uint64_t address_of(uint64_t operand) {
     return static_cast<uint64_t>(static_cast<int64_t>(operand << 20) >> 8);
   }
+  static uint16_t asid_of(uint64_t operand) { return static_cast<uint16_t>(operand >> 48); }
 
  private:
-  static uint64_t key(uint64_t va, unsigned level) { return va >> shift_of(level) << 2 | level; }
-  void remove(const Entry* entry);
+  // Entries are found by address, level and tag: an ASID, or this. Programs use the same addresses.
+  static constexpr uint32_t kGlobal = 1 << 16;
+  static uint32_t tag_of(const Entry& entry) { return entry.global ? kGlobal : entry.asid; }
+  static uint64_t key(uint64_t va, unsigned level, uint32_t tag) {
+    return (va << 8 >> 8 >> shift_of(level)) << 19 | uint64_t{tag} << 2 | level;
+  }
+  static uint64_t key_of(const Entry& entry) { return key(entry.va, entry.level, tag_of(entry)); }
+  template <typename Visit>
+  void for_each_tagged(uint64_t va, uint32_t tag, Visit& visit) {
+    for (unsigned level = 0; level < kLevels; ++level) {
+      const auto [begin, end] = entries_.equal_range(key(va, level, tag));
+      for (auto entry = begin; entry != end; ++entry) visit(entry->second);
+    }
+  }
+  /// What many have in common, be it a table's word that all programs walk through or an ASID.
+  template <typename Key>
+  using Index = std::unordered_map<Key, std::unordered_set<Entry*>>;
+  template <typename Key, typename Visit>
+  static void visit_all(const Index<Key>& index, Key key, Visit& visit) {
+    const auto found = index.find(key);
+    if (found == index.end()) return;
+    for (Entry* const entry : found->second) visit(*entry);
+  }
+  template <typename Key>
+  static void erase(Index<Key>& index, Key key, Entry* entry) {
+    const auto found = index.find(key);
+    found->second.erase(entry);
+    if (found->second.empty()) index.erase(found);
+  }
+  void remove(Entry* entry);
 
   std::unordered_multimap<uint64_t, Entry> entries_;
-  std::unordered_multimap<uint64_t, Entry*> by_word_;
+  Index<uint64_t> by_word_;
+  Index<uint32_t> by_tag_;
 };
 
 }  // namespace tlbsan
