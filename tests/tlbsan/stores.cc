@@ -78,10 +78,7 @@ bool Model::update_entries(const Table& table, const Change& c) {
       update_entry(entry, c);
     };
     cpu.tlb.for_each_of(c.word, update);
-    if (!unlinks) continue;
-    cpu.tlb.for_each([&](Entry& entry) {
-      if (entry.level > table.level && entry.path[table.level].word == c.word) update(entry);
-    });
+    if (unlinks) cpu.tlb.for_each_through(c.word, update);
   }
   return found;
 }

@@ -79,12 +79,16 @@ void Tlb::insert(const Entry& entry) {
     if (same_place(present->second, entry)) return;
   Entry& kept = entries_.emplace(place, entry)->second;
   by_word_[kept.own().word].insert(&kept);
+  for (unsigned level = kept.first; level < kept.level; ++level)
+    by_link_[kept.path[level].word].insert(&kept);
   by_tag_[tag_of(kept)].insert(&kept);
 }
 
 void Tlb::remove(Entry* entry) {
   erase(by_tag_, tag_of(*entry), entry);
   erase(by_word_, entry->own().word, entry);
+  for (unsigned level = entry->first; level < entry->level; ++level)
+    erase(by_link_, entry->path[level].word, entry);
   const auto [begin, end] = entries_.equal_range(key_of(*entry));
   entries_.erase(std::find_if(begin, end, [&](auto& item) { return &item.second == entry; }));
 }

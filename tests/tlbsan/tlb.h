@@ -86,6 +86,11 @@ class Tlb {
   void for_each_of(uint64_t word, Visit&& visit) {
     visit_all(by_word_, word, visit);
   }
+  /// For each entry that was read through this word, a link to a table.
+  template <typename Visit>
+  void for_each_through(uint64_t word, Visit&& visit) {
+    visit_all(by_link_, word, visit);
+  }
   /// For each entry of the ASID that is not global.
   template <typename Visit>
   void for_each_of_asid(uint16_t asid, Visit&& visit) {
@@ -152,13 +157,15 @@ class Tlb {
   template <typename Key>
   static void erase(Index<Key>& index, Key key, Entry* entry) {
     const auto found = index.find(key);
+    if (found == index.end()) return;  // a table that is linked in itself: the same word twice
     found->second.erase(entry);
     if (found->second.empty()) index.erase(found);
   }
   void remove(Entry* entry);
 
   std::unordered_multimap<uint64_t, Entry> entries_;
-  Index<uint64_t> by_word_;
+  Index<uint64_t> by_word_;  // their own
+  Index<uint64_t> by_link_;  // the words above it
   Index<uint32_t> by_tag_;
 };
 
