@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page: models of recordings, our scripts and D3, made one file that needs nothing else."""
+"""The pages: each its own words, models of recordings, our scripts and D3, made one file that needs nothing else."""
 
 import json
 import os
@@ -28,20 +28,21 @@ def colours(models):
     return {owner: palette.owner_colour(owner) for owner in sorted(owners)}
 
 
-def filled(template, scripts, data):
-    parts = {"@PALETTE@": palette.variables(), "@CSS@": text_of("page.css"), "@D3@": text_of(D3),
+def filled(title, body, scripts, data):
+    parts = {"@TITLE@": title, "@BODY@": text_of(body), "@PALETTE@": palette.variables(),
+             "@CSS@": text_of("page.css"), "@D3@": text_of(D3),
              "@JS@": "\n".join(text_of(script) for script in scripts), "@DATA@": embedded(data)}
-    html = text_of(template)
+    html = text_of("page.html")
     for name, text in parts.items():
         html = html.replace(name, text, 1)
     return html
 
 
 def page(models):
-    return filled("page.html", ("draw.js", "space.js", "glance.js", "strip.js", "page.js"), {
+    return filled("Meridian: the address space, live", "map.html", ("draw.js", "space.js", "glance.js", "strip.js", "page.js"), {
         "models": models, "colours": colours(models), "shown": SHOWN,
         "legend": [{"title": "Mapped", "entries": palette.RIGHTS}, {"title": "Frames", "entries": palette.OWNERS}]})
 
 
 def compare_page(data):
-    return filled("compare.html", ("draw.js", "compare.js"), data)
+    return filled("Meridian: address spaces side by side", "compare.html", ("draw.js", "compare.js"), data)
