@@ -16,7 +16,7 @@ void begin_line(Writer& out, const Column& column) {
 }
 
 /// The start of a line about all columns of a family.
-void begin_line(Writer& out, Family family) {
+void begin_line(Writer& out, LayoutFamily family) {
   BufferWriter<40> names;
   bool live = false;
   for (const Column& column : compared_columns()) {
@@ -127,7 +127,7 @@ std::string_view or_dash(std::string_view text) { return text.empty() ? "-" : te
 void print_fact_rows(Writer& out, std::string_view Fact::*part) {
   for (const FactRow& row : compared_facts()) {
     print(out, "\n{}\n", row.topic);
-    for (const Family family : kFamilies) {
+    for (const LayoutFamily family : kLayoutFamilies) {
       begin_line(out, family);
       print(out, "{}\n", or_dash(row.of(family).*part));
     }
@@ -179,7 +179,8 @@ void print_sources(Writer& out) {
   }
   print_fact_rows(out, &Fact::source);
   out.write("\nbits of an entry\n");
-  for (const Family family : {Family::arm64, Family::x86_64, Family::i386}) {
+  for (const LayoutFamily family :
+       {LayoutFamily::arm64, LayoutFamily::x86_64, LayoutFamily::i386}) {
     begin_line(out, family);
     print(out, "{}\n", entry_source(family));
   }
@@ -207,7 +208,7 @@ void print_decoded(Writer& out, const Column& column, u64 va) {
   }
   if (column.layout == nullptr) return out.write("a task's or the kernel's: CR3 tells\n");
   if (decoded.valid) return print_place(out, column, decoded);
-  const bool arm = column.family == Family::arm64;
+  const bool arm = column.family == LayoutFamily::arm64;
   print(out, "in the hole: {}\n", arm ? "translation fault, level 0" : "not canonical, #GP");
 }
 

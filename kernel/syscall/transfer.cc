@@ -15,8 +15,8 @@ namespace {
 constexpr u64 kMostAtOnce = 0x7fff'f000;  // Linux's MAX_RW_COUNT
 constexpr u64 kMostPieces = 1024;         // and its UIO_MAXIOV
 
-/// Writes all of `from`, by `write()`. Whoever writes to nobody, or loses his last reader meanwhile, hears SIGPIPE;
-/// whoever would make a file too large, SIGXFSZ.
+/// Writes all of `from`, by `write()`. Whoever writes to nobody, or loses his last reader
+/// meanwhile, hears SIGPIPE; whoever would make a file too large, SIGXFSZ.
 template <typename Write>
 Result<u64> write_all(const Syscall& call, File& file, ByteSource& from, Write&& write) {
   from.set_file_limit(file_size_limit(call.caller));
@@ -130,41 +130,42 @@ class Pieces {
   u64 size_ = 0;
 };
 
+/// As with_sink and with_source, for all the pieces: `End` is UserSink or UserSource.
+template <typename End, typename Use>
+Result<u64> with_pieces(const Syscall& call, Use&& use) {
+  Pieces pieces;
+  TRY(pieces.copy(call));
+  End end(pieces.all(), pieces.size());
+  return use(end);
+}
+
 }  // namespace
 
 SyscallResult sys_readv(const Syscall& call) {
   const Ref<File> file = TRY(readable_file_of(call, 0));
-  Pieces pieces;
-  TRY(pieces.copy(call));
-  UserSink to(pieces.all(), pieces.size());
-  return file->read(to);
+  return with_pieces<UserSink>(call, [&](UserSink& to) { return file->read(to); });
 }
 
 SyscallResult sys_writev(const Syscall& call) {
   const Ref<File> file = TRY(writable_file_of(call, 0));
-  Pieces pieces;
-  TRY(pieces.copy(call));
-  UserSource from(pieces.all(), pieces.size());
-  return write_all(call, *file, from, [&] { return file->write(from); });
+  return with_pieces<UserSource>(call, [&](UserSource& from) {
+    return write_all(call, *file, from, [&] { return file->write(from); });
+  });
 }
 
 /// (The upper half of the offset, argument 4, is for CPUs that have no 64-bit registers.)
 SyscallResult sys_preadv(const Syscall& call) {
   TRY(check_place(call));
   const Ref<File> file = TRY(readable_file_of(call, 0));
-  Pieces pieces;
-  TRY(pieces.copy(call));
-  UserSink to(pieces.all(), pieces.size());
-  return file->read_at(call.x[3], to);
+  return with_pieces<UserSink>(call, [&](UserSink& to) { return file->read_at(call.x[3], to); });
 }
 
 SyscallResult sys_pwritev(const Syscall& call) {
   TRY(check_place(call));
   const Ref<File> file = TRY(writable_file_of(call, 0));
-  Pieces pieces;
-  TRY(pieces.copy(call));
-  UserSource from(pieces.all(), pieces.size());
-  return write_all(call, *file, from, [&] { return file->write_at(call.x[3], from); });
+  return with_pieces<UserSource>(call, [&](UserSource& from) {
+    return write_all(call, *file, from, [&] { return file->write_at(call.x[3], from); });
+  });
 }
 
 // From file to file.

@@ -25,19 +25,19 @@ constexpr std::string_view kArm64Source =
 constexpr std::string_view kX86_64Source = "Linux 6.1 Documentation/x86/x86_64/mm.rst";
 
 constexpr Column kColumns[] = {
-    {"arm64", "Linux 6.1, 4 KiB pages, 48 bits", Family::arm64, arm64_split(kArm64Layout),
+    {"arm64", "Linux 6.1, 4 KiB pages, 48 bits", LayoutFamily::arm64, arm64_split(kArm64Layout),
      &kArm64Layout, kArm64Source},
-    {"arm64-39", "Linux 6.1, 4 KiB pages, 39 bits", Family::arm64, arm64_split(kArm64_39Layout),
-     &kArm64_39Layout, kArm64Source},
-    {"x86-64", "Linux 6.1, four levels", Family::x86_64, x86_64_split(kX86_64Layout),
+    {"arm64-39", "Linux 6.1, 4 KiB pages, 39 bits", LayoutFamily::arm64,
+     arm64_split(kArm64_39Layout), &kArm64_39Layout, kArm64Source},
+    {"x86-64", "Linux 6.1, four levels", LayoutFamily::x86_64, x86_64_split(kX86_64Layout),
      &kX86_64Layout, kX86_64Source},
-    {"x86-64-5level", "Linux 6.1, five levels", Family::x86_64, x86_64_split(kX86_64_5LevelLayout),
-     &kX86_64_5LevelLayout, kX86_64Source},
-    {"i386", "Linux 2.4 to about 2.6.25, 3G/1G: the textbook's", Family::i386, kI386Split,
+    {"x86-64-5level", "Linux 6.1, five levels", LayoutFamily::x86_64,
+     x86_64_split(kX86_64_5LevelLayout), &kX86_64_5LevelLayout, kX86_64Source},
+    {"i386", "Linux 2.4 to about 2.6.25, 3G/1G: the textbook's", LayoutFamily::i386, kI386Split,
      &kI386Layout, "Linux 2.4 include/asm-i386/page.h, and boot logs of that time"},
-    {"i386-6.1", "Linux 6.1, 3G/1G, 8 CPUs, HIGHMEM4G", Family::i386, kI386Split, &kI386_6_1Layout,
-     "Linux 6.1 arch/x86/include/asm/pgtable_32_areas.h, fixmap.h"},
-    {"macosx-32", "Mac OS X, 32-bit: only its shape", Family::mac_os_x, kI386Split, nullptr,
+    {"i386-6.1", "Linux 6.1, 3G/1G, 8 CPUs, HIGHMEM4G", LayoutFamily::i386, kI386Split,
+     &kI386_6_1Layout, "Linux 6.1 arch/x86/include/asm/pgtable_32_areas.h, fixmap.h"},
+    {"macosx-32", "Mac OS X, 32-bit: only its shape", LayoutFamily::mac_os_x, kI386Split, nullptr,
      "Mac OS X Internals 8.8"},
 };
 
@@ -154,14 +154,14 @@ std::span<const Column> compared_columns() { return kColumns; }
 std::span<const FactRow> compared_facts() { return kFacts; }
 std::span<const EntryRow> compared_entries() { return kEntries; }
 
-std::string_view entry_source(Family family) {
+std::string_view entry_source(LayoutFamily family) {
   switch (family) {
-    case Family::arm64:
+    case LayoutFamily::arm64:
       return "Arm ARM D8.3, stage 1, EL1&0";
-    case Family::x86_64:
+    case LayoutFamily::x86_64:
       return "Intel SDM 3A 4.5";
-    case Family::i386:
-    case Family::mac_os_x:
+    case LayoutFamily::i386:
+    case LayoutFamily::mac_os_x:
       return "Intel SDM 3A 4.3";
   }
   UNREACHABLE();

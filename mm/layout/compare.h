@@ -13,9 +13,9 @@
 namespace meridian {
 
 /// Who has the same hardware, and the same habits.
-enum class Family : u8 { arm64, x86_64, i386, mac_os_x };
-inline constexpr Family kFamilies[] = {Family::arm64, Family::x86_64, Family::i386,
-                                       Family::mac_os_x};
+enum class LayoutFamily : u8 { arm64, x86_64, i386, mac_os_x };
+inline constexpr LayoutFamily kLayoutFamilies[] = {LayoutFamily::arm64, LayoutFamily::x86_64,
+                                                   LayoutFamily::i386, LayoutFamily::mac_os_x};
 
 /// How the tables below one root resolve an address.
 struct AddressSplit {
@@ -43,7 +43,7 @@ struct AddressSplit {
 /// One address space.
 struct Column {
   std::string_view name, title;
-  Family family;
+  LayoutFamily family;
   AddressSplit split;
   const Layout* layout;     // null: no more than its shape is documented
   std::string_view source;  // of the layout's numbers
@@ -59,9 +59,9 @@ struct Fact {
 };
 struct FactRow {
   std::string_view topic;
-  Fact facts[std::size(kFamilies)];
+  Fact facts[std::size(kLayoutFamilies)];
 
-  constexpr const Fact& of(Family family) const { return facts[static_cast<usize>(family)]; }
+  constexpr const Fact& of(LayoutFamily family) const { return facts[static_cast<usize>(family)]; }
 };
 std::span<const FactRow> compared_facts();
 
@@ -78,7 +78,7 @@ struct EntryRow {
 };
 std::span<const EntryRow> compared_entries();
 /// Where all of a family's entry fields are described.
-std::string_view entry_source(Family family);
+std::string_view entry_source(LayoutFamily family);
 
 /// What an address is in one column. Where only the shape is known, there is neither region nor
 /// index.

@@ -113,7 +113,7 @@ TEST(Compare, EveryLayoutHasItsColumn) {
 TEST(Compare, EveryFactHasASource) {
   for (const Column& c : compared_columns()) EXPECT_FALSE(c.source.empty()) << c.name;
   for (const FactRow& row : compared_facts())
-    for (const Family family : kFamilies)
+    for (const LayoutFamily family : kLayoutFamilies)
       EXPECT_EQ(row.of(family).value.empty(), row.of(family).source.empty()) << row.topic;
 }
 
