@@ -40,6 +40,8 @@ PHYSICAL_BITS = {
 RAM_BASE = GIB  # where the virt machine puts RAM: so much of the address space is not for RAM
 MAX_RAM = 32 * TIB  # at 64T QEMU itself gives up
 MIN_RAM = 16 * MIB  # less does not hold the image, the device tree and an initrd
+INITRD_AT = 128 * MIB  # at most; in less than twice of it, the middle
+TREE_ALIGNMENT, TREE_SIZE = 2 * MIB, MIB
 MAX_CPUS = 8
 PLAIN_RAM = 16 * GIB  # more than this is not asked of the host in advance
 GARBAGE = GIB  # how much of each end of RAM holds garbage, under POISON
@@ -125,7 +127,8 @@ class Machine:
         self.level = self._choice("EL", "1", ("1", "2"))
         self.gic = self._choice("GIC", "3", ("2", "3"))
         self.ram = self._ram()
-        self.kernel = readable("KERNEL", env("KERNEL", os.path.join(BUILD, "kernel/Image")))
+        self.kernel = self._kernel()
+        self.initrd = self._initrd()
         self.init = self._unquoted("INIT")
         self.commands = self._commands()
         self.batch = bool(self.commands) or bool(self.init and not sys.stdin.isatty())
@@ -163,6 +166,30 @@ class Machine:
                 f"MEM={env('MEM')} is too much: {self.cpu} takes {size_text(limit)} at most ({why})"
             )
         return ram
+
+    @staticmethod
+    def _kernel():
+        """An arm64 Image, by the magic in its header, or an ELF file. QEMU would run anything."""
+        path = readable("KERNEL", env("KERNEL", os.path.join(BUILD, "kernel/Image")))
+        with open(path, "rb") as file:
+            start = file.read(64)
+        if start[56:60] != b"ARM\x64" and not start.startswith(b"\x7fELF"):
+            raise BadRequest(f"KERNEL={path} is neither an arm64 Image nor an ELF file")
+        return path
+
+    def _initrd(self):
+        """INITRD=none leaves it out; without INITRD, the project's own is taken if it was built. QEMU puts it behind
+        the first half of RAM (or its first 128M), and the device tree on the next 2M behind it."""
+        initrd = env("INITRD")
+        default = os.path.join(BUILD, "initramfs.cpio")
+        if initrd == "none" or (not initrd and not os.path.exists(default)):
+            return None
+        path = readable("INITRD", initrd or default)
+        end = min(self.ram // 2, INITRD_AT) + os.path.getsize(path)
+        if end + -end % TREE_ALIGNMENT + TREE_SIZE > self.ram:
+            raise BadRequest(f"MEM={size_text(self.ram)} is too small for {path} ({os.path.getsize(path) // KIB}K), which goes "
+                             "to the middle of RAM")
+        return path
 
     @staticmethod
     def _unquoted(name):
@@ -205,14 +232,6 @@ class Machine:
             return ["-m", f"size={self.ram // KIB}K"]
         return ["-object", backend, "-machine", "memory-backend=ram", "-m", f"size={self.ram // KIB}K"]
 
-    def _initrd_arguments(self):
-        """INITRD=none leaves it out; without INITRD, the project's own is taken if it was built."""
-        initrd = env("INITRD")
-        default = os.path.join(BUILD, "initramfs.cpio")
-        if initrd == "none" or (not initrd and not os.path.exists(default)):
-            return []
-        return ["-initrd", readable("INITRD", initrd or default)]
-
     def arguments(self, console):
         """QEMU's whole command line. `console` is what the serial line is connected to."""
         machine = f"virt,gic-version={self.gic},virtualization={'on' if self.level == '2' else 'off'}"
@@ -220,7 +239,7 @@ class Machine:
         arguments = qemu + ["-machine", machine, "-cpu", self.cpu, "-smp", str(self.cpus)]
         arguments += self._memory_arguments()
         arguments += ["-kernel", self.kernel, "-append", self.command_line()]
-        arguments += self._initrd_arguments()
+        arguments += ["-initrd", self.initrd] if self.initrd else []
         if env("DTB"):
             arguments += ["-dtb", readable("DTB", env("DTB"))]
         if flag("ICOUNT"):

@@ -121,9 +121,10 @@ def qemu_tree(ram="128M", commands="help"):
 
 
 def loader(tree, image):
-    """Eight words of AArch64 that put `tree` into x0 and go to `image`."""
+    """An Image of eight words of AArch64 that put `tree` into x0 and go to `image`."""
+    header = struct.pack("<II48x4sI", 0x1400_0010, 0, b"ARM\x64", 0)  # its first instruction jumps over it
     instructions = (0x5800_0080, 0x5800_00A1, 0xD61F_0020, 0xD503_201F)  # ldr, ldr, br x1, nop
-    return struct.pack("<4I2Q", *instructions, tree, image)
+    return header + struct.pack("<4I2Q", *instructions, tree, image)
 
 
 def boot_with(blob, address=TREE_ADDRESS, **variables):

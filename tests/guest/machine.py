@@ -56,10 +56,11 @@ class Result(NamedTuple):
 
 def run_py(*arguments, **variables):
     """One call of qemu/run.py without a terminal."""
+    seconds = str(variables.get("timeout", ""))  # a test may give one that is no number
     done = subprocess.run([sys.executable, RUN_PY, *arguments], env=environment(variables), cwd=TOP,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           encoding="utf-8", errors="replace",
-                          timeout=PATIENCE + int(variables.get("timeout", PATIENCE)))
+                          timeout=PATIENCE + (int(seconds) if seconds.isdecimal() else PATIENCE))
     return Result(done.returncode, done.stdout.replace("\r", ""))
 
 

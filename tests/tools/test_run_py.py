@@ -53,6 +53,7 @@ IMPOSSIBLE = [
     ({"gic": "4"}, "GIC=4: it is 2 or 3"),
     ({"el": "3"}, "EL=3: it is 1 or 2"),
     ({"kernel": "/nowhere/Image"}, "KERNEL=/nowhere/Image: no such file"),
+    ({"kernel": __file__}, "test_run_py.py is neither an arm64 Image nor an ELF file"),
     ({"initrd": "/nowhere/cpio"}, "INITRD=/nowhere/cpio: no such file"),
     ({"dtb": "/nowhere/dtb"}, "DTB=/nowhere/dtb: no such file"),
     ({"dtb": "/"}, "DTB=/: no such file"),
@@ -69,6 +70,17 @@ def test_an_impossible_machine_gets_one_line_and_status_2(toy, variables, compla
     assert result.status == 2
     assert complaint in result.output
     assert result.output.count("\n") == 1 and result.output.startswith("run.py: ")
+
+
+def test_an_initramfs_must_fit_behind_the_middle_of_ram(toy, tmp_path):
+    """126M do with 256M, and leave room for the device tree; one more page does not."""
+    archive = tmp_path / "archive"
+    archive.touch()
+    for size, status in ((126 << 20, 0), ((126 << 20) + 4096, 2)):
+        os.truncate(archive, size)
+        result = run_py(kernel=toy("STATUS=0"), run="x", initrd=archive, mem="256M", timeout=60)
+        assert result.status == status, result.output
+    assert result.output.startswith("run.py: MEM=256M is too small for ") and result.output.count("\n") == 1
 
 
 @pytest.mark.parametrize("status", [0, 1, 42])
