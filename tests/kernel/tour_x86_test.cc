@@ -2,6 +2,7 @@
 /// The stops that set this kernel beside x86 (F4, G), each with what it shows broken.
 #include <arch/registers.h>
 
+#include "kernel/init/system.h"
 #include "mm/kernel/kernel_space.h"
 #include "mm/layout/layout.h"
 #include "tests/kernel/arch/sabotage.h"
@@ -58,6 +59,23 @@ KERNEL_TEST(tour_x86, F4FailsIfTheTopOfUserSpaceIsOutOfReach) {
     const ChangedTcr tcr(tcr_with_smaller_low_half());
     EXPECT_STOP_FAILS("F4", "with EL0's rights, its last byte is written and read");
   }
+  EXPECT_STOP_PASSES("F4");
+}
+
+/// Once the stop has asked the MMU, programs get less than the layout has for them: by as much as one entry of their
+/// first table covers.
+KERNEL_TEST(tour_x86, F4FailsIfAProgramReachesLess) {
+  if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
+  EXPECT_STOP_FAILS("F4", "it ends where a process's addresses do",
+                    {"the page at ", [](std::string_view) {
+                       real_layout = changed_layout = current_layout();
+                       const arch::Geometry user = arch::user_geometry();
+                       for (Region& region : changed_layout.regions)
+                         if (region.kind == RegionKind::user)
+                           region.last -= user.entry_span(user.first_level());
+                       choose_layout(changed_layout);
+                     }});
+  choose_layout(real_layout);
   EXPECT_STOP_PASSES("F4");
 }
 
