@@ -59,12 +59,12 @@ void print_signals(Writer& out, const ProcStatus& p) {
   set_line(out, "SigCgt", p.caught);
 }
 
-/// The one user is root: every capability (CAP_LAST_CAP is 40), and none to inherit.
-void print_rights(Writer& out) {
+/// The one user is root, whom every capability is open to (CAP_LAST_CAP is 40).
+void print_rights(Writer& out, const ProcStatus& p) {
   constexpr u64 kAll = 0x01ff'ffff'ffff;
-  set_line(out, "CapInh", 0);
-  set_line(out, "CapPrm", kAll);
-  set_line(out, "CapEff", kAll);
+  set_line(out, "CapInh", p.inheritable);
+  set_line(out, "CapPrm", p.capabilities);
+  set_line(out, "CapEff", p.effective);
   set_line(out, "CapBnd", kAll);
   set_line(out, "CapAmb", 0);
   out.write("NoNewPrivs:\t0\n");
@@ -183,7 +183,7 @@ void print_status(Writer& out, const ProcStatus& p) {
   print_sizes(out, p);
   out.write("CoreDumping:\t0\nTHP_enabled:\t0\n");
   print_signals(out, p);
-  print_rights(out);
+  print_rights(out, p);
   print(out, "Cpus_allowed:\t{:x}\nCpus_allowed_list:\t", p.allowed_cpus);
   print_cpu_list(out, p.allowed_cpus);
   print(out, "\nvoluntary_ctxt_switches:\t{}\nnonvoluntary_ctxt_switches:\t{}\n",

@@ -49,6 +49,7 @@ struct ProcStatus {
   u64 environment_start = 0, environment_end = 0;
   u64 pending = 0, shared_pending = 0, blocked = 0, ignored = 0, caught = 0;
   u64 queued_signals = 0, most_queued_signals = 0;
+  u64 inheritable = 0, capabilities = 0, effective = 0;
   u64 allowed_cpus = 1, cpus = 1;
   u64 voluntary_switches = 0, involuntary_switches = 0;
   u64 exit_code = 0;

@@ -245,7 +245,7 @@ Result<UserAddr> room_for(UserSpace& space, const ElfImage& image) {
   if (image.is_relocatable()) loading.bias = loading.layout.image.value();
 
   program.space = TRY(UserSpace::create());
-  program.space->set_limits(loading.limits.of_space());
+  program.space->set_limits(loading.limits.of_space({}));
   TRY(map_sigreturn_page(*program.space));
   Loader loader(*program.space, contents, image, loading.bias);
   TRY(loader.map_segments());
@@ -290,6 +290,7 @@ void become(Process& process, LoadedProgram program, arch::TrapFrame& frame) {
   });
   processes().with([&](ProcessTable&) { process.family.has_executed = true; });
   process.files().close_on_exec();
+  process.set_capabilities({});  // root has them all again
   process.clear_child_tid = UserAddr(0);
   process.set_name(program.name);
   process.set_places(program.places);

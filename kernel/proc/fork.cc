@@ -12,6 +12,7 @@ namespace {
 
 Result<void> copy_resources(Process& parent, Process& child, const ForkOptions& options) {
   child.set_limits(parent.limits());
+  child.set_capabilities(parent.capabilities());
   child.set_files(options.share_files ? parent.files_ref() : TRY(parent.files().copy()));
   child.set_fs(options.share_fs ? parent.fs_ref() : TRY(parent.fs().copy()));
   child.set_space(options.share_space ? parent.space_ref() : TRY(parent.space().duplicate()));

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "kernel/fs/fd_table.h"
+#include "kernel/proc/capabilities.h"
 #include "mm/user/user_space.h"
 
 namespace meridian {
@@ -53,11 +54,13 @@ class Limits {
     return limits_[static_cast<u32>(kind)];
   }
   /// Those that the process's space enforces.
-  SpaceLimits of_space() const {
+  SpaceLimits of_space(const Capabilities& capabilities) const {
     return {.address_space = (*this)[LimitKind::address_space].soft,
             .data = (*this)[LimitKind::data].soft,
             .stack = (*this)[LimitKind::stack].soft,
-            .locked = (*this)[LimitKind::locked].soft};
+            .locked = capabilities.has(Capabilities::kLockMemory)
+                          ? SpaceLimits::kNone
+                          : (*this)[LimitKind::locked].soft};
   }
 
   static constexpr u64 kMostProcesses = 4096;

@@ -117,6 +117,10 @@ ProcStatus Subject::status() {
   const ThreadInfo thread = thread_info(process_.thread());
   ProcStatus status{.name = name_};
   status.process = status.thread = process_.pid();
+  const Capabilities capabilities = process_.capabilities();
+  status.inheritable = capabilities.inheritable;
+  status.capabilities = capabilities.permitted;
+  status.effective = capabilities.effective;
   status.state = state_letter(ProcessState::alive, thread);
   status.user_time = clock_ticks(thread.run_time);
   status.start_time = clock_ticks(process_.start_time());

@@ -79,15 +79,28 @@ Usage usage_in(UserSpace& space) {
 
 }  // namespace
 
-void Process::set_limit(LimitKind kind, Limit limit) {
+/// Changes what the space enforces, and tells it.
+template <typename Change>
+void Process::change_bounds(Change&& change) {
   MutexGuard guard(limit_changes);
   Ref<UserSpace> space;
-  const Limits all = resources_.with([&](Resources& r) {
-    r.limits[kind] = limit;
+  const SpaceLimits bounds = resources_.with([&](Resources& r) {
+    change(r);
     space = space_;
-    return r.limits;
+    return r.limits.of_space(r.capabilities);
   });
-  if (space) space->set_limits(all.of_space());
+  if (space) space->set_limits(bounds);
+}
+
+void Process::set_limit(LimitKind kind, Limit limit) {
+  change_bounds([&](Resources& r) { r.limits[kind] = limit; });
+}
+
+Capabilities Process::capabilities() {
+  return resources_.with([](Resources& r) { return r.capabilities; });
+}
+void Process::set_capabilities(const Capabilities& capabilities) {
+  change_bounds([&](Resources& r) { r.capabilities = capabilities; });
 }
 
 /// What happened in a space before the process came (another's, after vfork) is not its own.
@@ -96,7 +109,7 @@ void Process::set_space(Ref<UserSpace> space) {
   Usage own, others;
   if (space_) own = usage_in(*space_);
   if (space) {
-    space->set_limits(limits().of_space());
+    space->set_limits(limits().of_space(capabilities()));
     others = usage_in(*space);
   }
   resources_.with([&](Resources& r) {

@@ -144,6 +144,8 @@ class Process final : public RefCounted {
   Limits limits();
   Limit limit(LimitKind kind) { return limits()[kind]; }
   void set_limit(LimitKind kind, Limit limit);
+  Capabilities capabilities();
+  void set_capabilities(const Capabilities& capabilities);
   /// Its part of usage_of(): faults and resident memory.
   Usage memory_usage();
 
@@ -190,10 +192,13 @@ class Process final : public RefCounted {
     FixedText<16> name;
     ProgramPlaces places;
     Limits limits;
+    Capabilities capabilities;
     Usage in_earlier_spaces;
   };
 
   static void begin(void* process);
+  template <typename Change>
+  void change_bounds(Change&& change);
 
   u32 pid_ = 0;
   std::atomic<u32> parent_pid_{0};

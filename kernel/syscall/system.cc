@@ -53,28 +53,75 @@ SyscallResult sys_setgroups(const Syscall& call) {
   return call.x[0] == 0 ? SyscallResult(u64{0}) : Errno::eperm;
 }
 
-/// Root has them all.
+namespace {
+
+/// struct __user_cap_header_struct, and half of what follows it in version 2 and 3, all of it in version 1.
+struct CapabilityHeader {
+  static constexpr u32 kVersion1 = 0x1998'0330, kVersion2 = 0x2007'1026, kVersion3 = 0x2008'0522;
+  u32 version;
+  i32 pid;
+
+  bool is_known() const {
+    return version == kVersion1 || version == kVersion2 || version == kVersion3;
+  }
+  usize halves() const { return version == kVersion1 ? 1 : 2; }
+};
+struct CapabilityHalf {
+  u32 effective, permitted, inheritable;
+};
+using CapabilityHalves = std::array<CapabilityHalf, 2>;
+
+CapabilityHalf half_of(const Capabilities& all, unsigned shift) {
+  const auto part = [shift](u64 set) { return static_cast<u32>(set >> shift); };
+  return {part(all.effective), part(all.permitted), part(all.inheritable)};
+}
+Capabilities joined(const CapabilityHalves& halves) {
+  const auto join = [&](u32 CapabilityHalf::*part) {
+    return (u64{halves[1].*part} << 32 | halves[0].*part) & Capabilities::kAll;
+  };
+  return {join(&CapabilityHalf::effective), join(&CapabilityHalf::permitted),
+          join(&CapabilityHalf::inheritable)};
+}
+
+bool is_subset(u64 set, u64 of) { return (set & ~of) == 0; }
+
+}  // namespace
+
 SyscallResult sys_capget(const Syscall& call) {
-  struct Header {
-    u32 version;
-    i32 pid;
-  };
-  struct Half {
-    u32 effective, permitted, inheritable;
-  };
-  constexpr u32 kVersion1 = 0x1998'0330, kVersion2 = 0x2007'1026, kVersion3 = 0x2008'0522;
-  constexpr u32 kLow = ~u32{0}, kHigh = 0x1ff;  // 41 of them
-  const Header header = TRY(read_user<Header>(call.address(0)));
-  if (header.version != kVersion1 && header.version != kVersion2 && header.version != kVersion3) {
-    TRY(write_user(call.address(0), kVersion3));
+  const CapabilityHeader header = TRY(read_user<CapabilityHeader>(call.address(0)));
+  if (!header.is_known()) {
+    TRY(write_user(call.address(0), CapabilityHeader::kVersion3));
     return call.x[1] == 0 ? SyscallResult(u64{0}) : Errno::einval;
   }
   if (header.pid < 0) return Errno::einval;
-  if (header.pid != 0 && !find_process(static_cast<u32>(header.pid))) return Errno::esrch;
+  const Ref<Process> whose = header.pid == 0 ? Ref<Process>(call.caller)
+                                             : find_process(static_cast<u32>(header.pid));
+  if (!whose) return Errno::esrch;
   if (call.x[1] == 0) return u64{0};
-  constexpr Half kHalves[] = {{kLow, kLow, 0}, {kHigh, kHigh, 0}};
-  if (header.version == kVersion1) return write_user(call.address(1), kHalves[0]);
-  return copy_to_user(call.address(1), std::as_bytes(std::span(kHalves)));
+  const Capabilities all = whose->capabilities();
+  const CapabilityHalves halves{half_of(all, 0), half_of(all, 32)};
+  return copy_to_user(call.address(1), std::as_bytes(std::span(halves).first(header.halves())));
+}
+
+/// Its own only. What is given up does not come back before the next execve().
+SyscallResult sys_capset(const Syscall& call) {
+  const CapabilityHeader header = TRY(read_user<CapabilityHeader>(call.address(0)));
+  if (!header.is_known()) {
+    TRY(write_user(call.address(0), CapabilityHeader::kVersion3));
+    return Errno::einval;
+  }
+  if (header.pid != 0 && static_cast<u32>(header.pid) != call.caller.pid()) return Errno::eperm;
+  CapabilityHalves halves{};
+  TRY(copy_from_user(std::as_writable_bytes(std::span(halves).first(header.halves())),
+                     call.address(1)));
+  const Capabilities wanted = joined(halves), before = call.caller.capabilities();
+  const bool may_inherit = before.has(Capabilities::kSetCapabilities) ||
+                           is_subset(wanted.inheritable, before.inheritable | before.permitted);
+  if (!may_inherit || !is_subset(wanted.permitted, before.permitted) ||
+      !is_subset(wanted.effective, wanted.permitted))
+    return Errno::eperm;
+  call.caller.set_capabilities(wanted);
+  return u64{0};
 }
 
 /// There is one, PER_LINUX.

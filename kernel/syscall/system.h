@@ -11,6 +11,7 @@
 namespace meridian {
 
 SyscallResult sys_capget(const Syscall& call);
+SyscallResult sys_capset(const Syscall& call);
 SyscallResult sys_personality(const Syscall& call);
 SyscallResult sys_reboot(const Syscall& call);
 SyscallResult sys_set_one_id(const Syscall& call);
@@ -30,6 +31,7 @@ SyscallResult sys_getrandom(const Syscall& call);
 
 inline constexpr SyscallEntry kSystemCalls[] = {
     {90, "capget", sys_capget},
+    {91, "capset", sys_capset},
     {92, "personality", sys_personality},
     {142, "reboot", sys_reboot},
     {143, "setregid", sys_set_two_ids},

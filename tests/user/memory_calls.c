@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -219,6 +220,54 @@ static void limits_hold(void) {
   check("descriptors", now.rlim_cur >= 256, 1);
 }
 
+/* RLIMIT_MEMLOCK binds whoever has not CAP_IPC_LOCK: root, once he has given it up. */
+static void locking_is_limited(void) {
+  fflush(stdout);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct had[2], less[2];
+    struct rlimit limit = {2 * PAGE, 2 * PAGE};
+    char *p = map(4, RW, ANON);
+    const uint32_t lock = 1u << CAP_IPC_LOCK;
+    failures = 0;
+    IS(0, setrlimit(RLIMIT_MEMLOCK, &limit));
+    IS(0, syscall(SYS_capget, &header, had));
+    memcpy(less, had, sizeof had);
+    less[0].effective &= ~lock, less[0].permitted &= ~lock;
+    if (had[0].effective & lock) {
+      IS(0, mlock(p, 4 * PAGE));
+      IS(0, munlockall());
+      IS(0, syscall(SYS_capset, &header, less));
+      IS(EPERM, syscall(SYS_capset, &header, had));
+      IS(0, syscall(SYS_capget, &header, had));
+      check("it is gone", had[0].effective == less[0].effective && had[0].permitted == less[0].permitted, 1);
+      less[0].effective |= lock;
+      IS(EPERM, syscall(SYS_capset, &header, less));
+      header.pid = 1;
+      IS(EPERM, syscall(SYS_capset, &header, had));
+      header.pid = 0, header.version = 7;
+      IS(EINVAL, syscall(SYS_capset, &header, had));
+      check("the version", header.version, _LINUX_CAPABILITY_VERSION_3);
+      IS(EFAULT, syscall(SYS_capset, &header, (void *)-1));
+    }
+    IS(ENOMEM, mlock(p, 4 * PAGE));
+    IS(0, mlock(p, 2 * PAGE));
+    IS(ENOMEM, mlock(p + 2 * PAGE, PAGE));
+    check("locked, and too much", mmap(0, PAGE, RW, ANON | MAP_LOCKED, -1, 0) == MAP_FAILED && errno == EAGAIN, 1);
+    IS(0, munlock(p, PAGE));
+    IS(0, mlock(p + 2 * PAGE, PAGE));
+    limit.rlim_cur = 0;
+    IS(0, setrlimit(RLIMIT_MEMLOCK, &limit));
+    IS(EPERM, mlock(p, PAGE));
+    fflush(stdout);
+    _exit(failures);
+  }
+  int status = -1;
+  waitpid(pid, &status, 0);
+  check("limits of locking", status, 0);
+}
+
 static void files_are_mapped(void) {
   const char *name = "/tmp/memory_calls_file";
   int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -287,6 +336,7 @@ int main(void) {
   brk_moves_to_the_byte();
   memory_is_shared_or_private();
   limits_hold();
+  locking_is_limited();
   files_are_mapped();
   a_stack_grows();
   printf("%d checks, %d failed\n", checks, failures);

@@ -78,6 +78,8 @@ static const struct pointer_call kCalls[] = {
     {88, "utimensat", kReads, {HERE, TEXT("/tmp"), P, 0}},
     {90, "capget", kReads, {P, BUFFER}},
     {90, "capget", kWrites, {TEXT(&capabilities), P}},
+    {91, "capset", kReads, {P, BUFFER}},
+    {91, "capset", kReads, {TEXT(&capabilities), P}},
     {101, "nanosleep", kReads, {P, 0}},
     {102, "getitimer", kWrites, {0, P}},
     {103, "setitimer", kReads, {1, P, 0}},

@@ -150,6 +150,8 @@ TEST(ProcFormat, StatusIsLinuxs) {
                      .library = 4 << 10,
                      .tables = 36 << 10,
                      .most_queued_signals = 7044,
+                     .capabilities = 0x01ff'ffff'ffff,
+                     .effective = 0x01ff'ffff'ffff,
                      .involuntary_switches = 3});
   EXPECT_EQ(out.text,
             "Name:\tbusybox\nUmask:\t0022\nState:\tR (running)\nTgid:\t34\nNgid:\t0\nPid:\t34\n"
