@@ -18,6 +18,7 @@ UNIT_KERNEL_SOURCES := $(wildcard \
 	$(filter-out $(KERNEL_ONLY_FS),$(wildcard kernel/fs/*.cc)) \
 	kernel/init/command_line.cc \
 	kernel/lib/*.cc \
+	kernel/log/kept_log.cc \
 	kernel/log/symbol_table.cc \
 	kernel/proc/elf.cc \
 	kernel/proc/exec_strings.cc \

@@ -2,6 +2,7 @@
 #include "kernel/log/log.h"
 
 #include "kernel/console/console.h"
+#include "kernel/log/kept_log.h"
 
 namespace meridian {
 
@@ -11,6 +12,9 @@ void log_line(std::string_view topic, std::string_view text) {
   line.write(text);
   line.put('\n');
   console().write(line.text());
+  BufferWriter<kLogLineSize + 20> kept;
+  print(kept, "<6>{}: {}\n", topic, text);
+  kept_log().add(kept.text());
 }
 
 }  // namespace meridian

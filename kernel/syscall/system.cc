@@ -9,9 +9,11 @@
 
 #include "kernel/fs/random.h"
 #include "kernel/fs/system_names.h"
+#include "kernel/log/kept_log.h"
 #include "kernel/proc/process_table.h"
 #include "kernel/time/clock.h"
 #include "mm/frames/frames.h"
+#include "mm/slab/buffer.h"
 #include "mm/user/user_copy.h"
 
 namespace meridian {
@@ -122,6 +124,66 @@ SyscallResult sys_capset(const Syscall& call) {
     return Errno::eperm;
   call.caller.set_capabilities(wanted);
   return u64{0};
+}
+
+namespace {
+
+/// Copies what `read(span)` gives, piece by piece until it gives none, to the program's `size` bytes.
+template <typename Read>
+SyscallResult tell_log(UserAddr to, usize size, Read&& read) {
+  const Buffer buffer = TRY(Buffer::make(KeptLog::kSize));
+  const std::span<char> text(reinterpret_cast<char*>(buffer.bytes().data()),
+                             std::min(size, KeptLog::kSize));
+  const usize count = read(text);
+  TRY(copy_to_user(to, std::as_bytes(text.first(count))));
+  return u64{count};
+}
+
+}  // namespace
+
+/// syslog(action, buffer, size). The console's level is taken, and without effect: all is printed.
+SyscallResult sys_syslog(const Syscall& call) {
+  enum : i32 {
+    kClose, kOpen, kRead, kReadAll, kReadAndClear, kClear, kConsoleOff, kConsoleOn, kConsoleLevel,
+    kUnread, kSize,
+  };
+  const i32 action = call.integer(0), size = call.integer(2);
+  KeptLog& log = kept_log();
+  if (action == kRead || action == kReadAll || action == kReadAndClear) {
+    if (call.x[1] == 0 || size < 0) return Errno::einval;
+    if (size == 0) return u64{0};
+    TRY(check_user_range({call.address(1), static_cast<u64>(size)}));
+  }
+  switch (action) {
+    case kRead:
+      TRY(log.wait());
+      return tell_log(call.address(1), static_cast<usize>(size),
+                      [&](std::span<char> to) { return log.read_next(to); });
+    case kReadAll:
+    case kReadAndClear: {
+      const SyscallResult told =
+          tell_log(call.address(1), static_cast<usize>(size),
+                   [&](std::span<char> to) { return log.read_newest(to); });
+      if (action == kReadAndClear && !told.is_error()) log.clear();
+      return told;
+    }
+    case kClear:
+      log.clear();
+      return u64{0};
+    case kConsoleLevel:
+      return size < 1 || size > 8 ? Errno::einval : SyscallResult(u64{0});
+    case kUnread:
+      return u64{log.unread()};
+    case kSize:
+      return u64{KeptLog::kSize};
+    case kClose:
+    case kOpen:
+    case kConsoleOff:
+    case kConsoleOn:
+      return u64{0};
+    default:
+      return Errno::einval;
+  }
 }
 
 /// There is one, PER_LINUX.

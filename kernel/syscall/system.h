@@ -10,6 +10,7 @@
 
 namespace meridian {
 
+SyscallResult sys_syslog(const Syscall& call);
 SyscallResult sys_capget(const Syscall& call);
 SyscallResult sys_capset(const Syscall& call);
 SyscallResult sys_personality(const Syscall& call);
@@ -33,6 +34,7 @@ inline constexpr SyscallEntry kSystemCalls[] = {
     {90, "capget", sys_capget},
     {91, "capset", sys_capset},
     {92, "personality", sys_personality},
+    {116, "syslog", sys_syslog},
     {142, "reboot", sys_reboot},
     {143, "setregid", sys_set_two_ids},
     {144, "setgid", sys_set_one_id},

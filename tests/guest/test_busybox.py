@@ -183,6 +183,13 @@ def test_processes_and_maps(ash):
     assert re.search(r"rw-p .* \[stack\]$", maps, re.MULTILINE), maps
 
 
+def test_the_kernels_log(ash):
+    lines = ash.run("dmesg").splitlines()
+    assert any(re.fullmatch(r"memory: 0x0*40000000 to 0x[0-9a-f]+  \d+M of RAM", line) for line in lines), lines
+    assert ash.run("dmesg -c | wc -l") == f"{len(lines)}\n"
+    assert ash.run("dmesg") == ""
+
+
 def test_vi_edits_a_file(ash):
     ash.session.type("vi /tmp/text\r")
     ash.process.expect_exact("~")

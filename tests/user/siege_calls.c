@@ -88,6 +88,7 @@ static const struct pointer_call kCalls[] = {
     {113, "clock_gettime", kWrites, {1, P}},
     {114, "clock_getres", kWrites, {1, P}},
     {115, "clock_nanosleep", kReads, {1, 0, P, 0}},
+    {116, "syslog", kWrites, {3, P, 8}},
     {118, "sched_setparam", kReads, {0, P}},
     {119, "sched_setscheduler", kReads, {0, 0, P}},
     {121, "sched_getparam", kWrites, {0, P}},
