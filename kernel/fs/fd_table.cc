@@ -7,6 +7,7 @@
 #include <new>
 
 #include "kernel/lib/bits.h"
+#include "kernel/fs/record_locks.h"
 #include "mm/slab/kmalloc.h"
 
 namespace meridian {
@@ -146,12 +147,14 @@ Result<void> FdTable::put(u32 fd, Ref<File> file, CloseOnExec close, u32 limit) 
     table.place(fd, file, close);
     return old;
   });
+  if (before) record_locks().release(before->inode(), this);
   return {};
 }
 
 Result<void> FdTable::close(u32 fd) {
   const Ref<File> file = table_.with([&](Table& table) { return table.take(fd); });
   if (!file) return Error{Errc::bad_descriptor, fd};
+  record_locks().release(file->inode(), this);
   return {};
 }
 

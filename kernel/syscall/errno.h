@@ -37,6 +37,7 @@ enum class Errno : u16 {
   espipe = 29,
   epipe = 32,
   erange = 34,
+  edeadlk = 35,
   enametoolong = 36,
   enolck = 37,
   enosys = 38,

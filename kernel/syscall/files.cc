@@ -3,6 +3,7 @@
 #include "kernel/syscall/files.h"
 
 #include "kernel/fs/pipe.h"
+#include "kernel/fs/record_locks.h"
 #include "kernel/fs/root.h"
 #include "kernel/syscall/file_argument.h"
 #include "kernel/syscall/user_transfer.h"
@@ -166,7 +167,110 @@ std::optional<SyscallResult> on_descriptor(const Syscall& call, const Ref<File>&
 
 }  // namespace
 
-/// Owners and leases are not there; a lock is refused (ENOLCK), for there are none.
+namespace {
+
+/// struct flock.
+struct UserLock {
+  i16 type, whence;
+  i64 start, size;
+  i32 pid;
+};
+static_assert(sizeof(UserLock) == 32);
+enum LockType : i16 { kShared = 0, kExclusive = 1, kUnlock = 2 };
+
+/// Where l_whence counts from.
+Result<i64> base_of(File& file, i16 whence) {
+  switch (whence) {
+    case 0:
+      return i64{0};
+    case 1:
+      return file.is_seekable() ? static_cast<i64>(TRY(file.seek(0, Whence::current))) : i64{0};
+    case 2:
+      return static_cast<i64>(file.inode().status().size);
+    default:
+      return Error{Errc::invalid_argument, static_cast<u64>(whence)};
+  }
+}
+
+/// The bytes that `asked` is about; of the caller, and of no kind yet. Errc::invalid_argument; too_large (EOVERFLOW).
+Result<RecordLock> bytes_of(const Syscall& call, File& file, const UserLock& asked) {
+  constexpr i64 kEnd = static_cast<i64>(RecordLock::kEnd);
+  i64 start = TRY(base_of(file, asked.whence)), last = kEnd;
+  if (asked.start > kEnd - start) return Error{Errc::too_large};
+  start += asked.start;
+  if (start < 0) return Error{Errc::invalid_argument};
+  if (asked.size > 0) {
+    if (asked.size - 1 > kEnd - start) return Error{Errc::too_large};
+    last = start + asked.size - 1;
+  } else if (asked.size < 0) {
+    if (start + asked.size < 0) return Error{Errc::invalid_argument};
+    last = start - 1;
+    start += asked.size;
+  }
+  return RecordLock{.inode = &file.inode(),
+                    .owner = &call.caller.files(),
+                    .first = static_cast<u64>(start),
+                    .last = static_cast<u64>(last),
+                    .pid = call.caller.pid()};
+}
+
+Result<RecordLock> lock_of(const Syscall& call, File& file, const UserLock& asked) {
+  RecordLock lock = TRY(bytes_of(call, file, asked));
+  lock.kind = asked.type == kExclusive ? RecordLock::Kind::exclusive : RecordLock::Kind::shared;
+  return lock;
+}
+
+/// F_GETLK: who is in the way.
+Result<void> tell_conflict(const Syscall& call, File& file) {
+  UserLock asked = TRY(read_user<UserLock>(call.address(2)));
+  if (asked.type != kShared && asked.type != kExclusive) return Error{Errc::invalid_argument};
+  const std::optional<RecordLock> lock =
+      record_locks().conflict(TRY(lock_of(call, file, asked)));
+  if (!lock) {
+    asked.type = kUnlock;
+  } else {
+    asked.type = lock->kind == RecordLock::Kind::exclusive ? kExclusive : kShared;
+    asked.whence = 0;
+    asked.start = static_cast<i64>(lock->first);
+    asked.size = lock->last == RecordLock::kEnd ? 0 : static_cast<i64>(lock->last - lock->first + 1);
+    asked.pid = static_cast<i32>(lock->pid);
+  }
+  return write_user(call.address(2), asked);
+}
+
+/// F_SETLK and F_SETLKW.
+Result<void> change_lock(const Syscall& call, File& file, RecordLocks::Wait wait) {
+  const UserLock asked = TRY(read_user<UserLock>(call.address(2)));
+  const RecordLock lock = TRY(lock_of(call, file, asked));
+  if (asked.type == kUnlock) return record_locks().unset(lock);
+  if (asked.type != kShared && asked.type != kExclusive) return Error{Errc::invalid_argument};
+  const bool may = asked.type == kShared ? file.flags().may_read() : file.flags().may_write();
+  if (!may) return Error{Errc::bad_descriptor};
+  TRY(record_locks().set(lock, wait));
+  // Who shares the table may have closed it meanwhile, and that would have ended the lock.
+  const Result<Ref<File>> still = file_of(call, 0);
+  if (!still.has_value() || still.value().get() != &file)
+    record_locks().release(file.inode(), lock.owner);
+  return {};
+}
+
+SyscallResult lock_result(const Result<void>& done) {
+  if (done.has_value()) return u64{0};
+  switch (done.error().code) {
+    case Errc::too_large:
+      return Errno::eoverflow;
+    case Errc::busy:
+      return Errno::edeadlk;
+    case Errc::out_of_frames:
+      return Errno::enolck;
+    default:
+      return done.error();
+  }
+}
+
+}  // namespace
+
+/// Owners, leases and locks of open files (F_OFD_SETLK) are not there.
 SyscallResult sys_fcntl(const Syscall& call) {
   const Ref<File> file = TRY(file_of(call, 0));
   if (const std::optional<SyscallResult> result = on_descriptor(call, file)) return *result;
@@ -181,9 +285,11 @@ SyscallResult sys_fcntl(const Syscall& call) {
       if (file->pipe() == nullptr) return Errno::ebadf;
       return file->pipe()->capacity();
     case kGetLock:
+      return lock_result(tell_conflict(call, *file));
     case kSetLock:
+      return lock_result(change_lock(call, *file, RecordLocks::Wait::no));
     case kSetLockWait:
-      return Errno::enolck;
+      return lock_result(change_lock(call, *file, RecordLocks::Wait::yes));
     default:
       return Errno::einval;
   }

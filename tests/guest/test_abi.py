@@ -28,9 +28,11 @@ def test_what_programs_check_holds_on_linux_too(program):
     assert status == 0, said
 
 
-def test_what_any_machines_program_checks_holds_on_this_computers_kernel(tmp_path):
-    """QEMU's user mode makes vfork() a fork() and tells of every stop; so the kernel below it is the judge."""
-    source, program = os.path.join(TOP, "tests/user/jobs.c"), tmp_path / "jobs"
+@pytest.mark.parametrize("name", ["jobs", "locks", "siege_mappings"])
+def test_what_any_machines_program_checks_holds_on_this_computers_kernel(tmp_path, name):
+    """QEMU's user mode makes vfork() a fork(), tells of every stop, and answers some calls about memory by itself; so
+    the kernel below it is the judge."""
+    source, program = os.path.join(TOP, f"tests/user/{name}.c"), tmp_path / name
     subprocess.run(["gcc", "-std=gnu11", "-O2", "-o", program, source], check=True)
     done = subprocess.run([program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8",
                           timeout=PATIENCE, check=False)

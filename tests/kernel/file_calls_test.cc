@@ -36,6 +36,11 @@ KERNEL_TEST(file_calls, NamesAreWhatTheyAreOnLinux) {
   expect_success("/bin/names");
 }
 
+KERNEL_TEST(file_calls, LocksAreWhatTheyAreOnLinux) {
+  if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
+  expect_success("/bin/locks");
+}
+
 KERNEL_TEST(file_calls, PipesAndPollAreWhatTheyAreOnLinux) {
   if (the_system().initramfs.empty()) SKIP_TEST("no initramfs");
   expect_success("/bin/pipes");

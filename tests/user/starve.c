@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// Every call that may allocate, with each of its allocations failing in turn: the first, then the second, until it
-/// needs no more. It may do without, or say ENOMEM (EAGAIN, of a fork; ENOSPC, of a file); it does nothing by halves. Who makes
+/// needs no more. It may do without, or say ENOMEM (EAGAIN, of a fork; ENOSPC, of a file; ENOLCK, of a lock); it does nothing by halves. Who makes
 /// allocations fail is the kernel's test (tests/kernel/starve_test.cc), told by a call that nobody else makes.
 #include "siege.h"
 
@@ -76,6 +76,13 @@ static void undo_pipe(long result) {
 }
 static long do_dup(void) { return CALL(SYS_dup3, 1, 700, 0); }
 static long do_fcntl(void) { return CALL(SYS_fcntl, 1, F_DUPFD, 600); }
+static struct flock record = {.l_type = F_WRLCK, .l_start = 10, .l_len = 10};
+static long do_record_lock(void) { return CALL(SYS_fcntl, (uint64_t)open_file, F_SETLK, AT(&record)); }
+static void undo_record_lock(long result) {
+  (void)result;
+  struct flock all = {.l_type = F_UNLCK};
+  if (fcntl(open_file, F_SETLK, &all) != 0) complain("no unlock");
+}
 static long do_memfd(void) { return CALL(SYS_memfd_create, AT("name"), 0); }
 static long do_write(void) { return CALL(SYS_pwrite64, (uint64_t)open_file, AT("bytes"), 5, 1 << 20); }
 static void undo_write(long result) {
@@ -195,6 +202,7 @@ static const struct {
     {"pipe2", do_pipe, undo_pipe, NULL},
     {"dup3", do_dup, close_it, NULL},
     {"fcntl", do_fcntl, close_it, NULL},
+    {"fcntl(F_SETLK)", do_record_lock, undo_record_lock, NULL},
     {"memfd_create", do_memfd, close_it, NULL},
     {"pwrite64", do_write, undo_write, NULL},
     {"ftruncate", do_truncate, undo_write, NULL},
@@ -266,7 +274,9 @@ static long do_simple(const struct simple_call* simple) {
   if (simple->number == SYS_dup && result >= 0) close_it(result);
   return result;
 }
-static int is_refused(long result) { return result == -ENOMEM || result == -EAGAIN || result == -ENOSPC; }
+static int is_refused(long result) {
+  return result == -ENOMEM || result == -EAGAIN || result == -ENOSPC || result == -ENOLCK;
+}
 
 static void starve_simple(const struct simple_call* simple) {
   const long usual = do_simple(simple);
