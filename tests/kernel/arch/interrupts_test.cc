@@ -6,6 +6,7 @@
 
 #include <atomic>
 
+#include "arch/aarch64/hw/barrier.h"
 #include "arch/aarch64/hw/sysreg.h"
 #include "kernel/init/system.h"
 #include "kernel/lib/bits.h"
@@ -28,9 +29,9 @@ void start_timer() {
   hw::write_cntp_ctl_el0(TimerEnable::kSet);
 }
 
-/// Executes three instructions so often.
-void execute_triples(u64 count) {
-  asm volatile("1: cbz %0, 2f; sub %0, %0, #1; b 1b; 2:" : "+r"(count));
+/// Executes three instructions so often: ISB, SUBS, B.NE. (Any odd number does.)
+[[gnu::noinline]] void execute_triples(u64 count) {
+  for (; count != 0; --count) hw::isb();
 }
 
 /// Sleeps until the handler has run. Interrupts are masked between the look and the WFI, which ends
