@@ -55,7 +55,8 @@ class Model {
   struct Pending {
     const Change* change;
     uint64_t va;
-    bool ordered;  // a DSB came after it, but no ISB
+    bool was_global;  // a leaf that no TLBI by ASID names
+    bool ordered;     // a DSB came after it, but no ISB
   };
   /// An instruction whose operand can be read when its block has ended.
   struct Executed {

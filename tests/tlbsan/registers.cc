@@ -162,6 +162,7 @@ void Model::check_asid(Cpu& cpu, uint64_t pc) {
 /// else, if another thread made the change and has been interrupted.
 bool Model::is_meant(const Invalidation& invalidation, const Pending& pending) {
   if (names_addresses(invalidation)) return names(invalidation, pending.va);
+  if (invalidation.form.by == TlbiBy::asid && pending.was_global) return false;
   return pending.change->by.thread == invalidation.by.thread;
 }
 

@@ -64,7 +64,9 @@ void Model::change(Cpu* cpu, uint64_t pc, Table& table, unsigned index, uint64_t
   }
   ++reporter_.counts.table_stores;
   check_break(table, index, c);
-  if (cpu) cpu->pending.push_back({&c, table.va_of(index), false});
+  const bool was_global =
+      meaning_of(c.before, table.level) == Meaning::leaf && !(c.before >> 11 & 1);
+  if (cpu) cpu->pending.push_back({&c, table.va_of(index), was_global, false});
   forget_known();
 }
 

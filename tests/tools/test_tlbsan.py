@@ -129,6 +129,15 @@ def test_an_invalidation_drops_what_it_names_and_nothing_else(plugin, tmp_path, 
     assert ("kind=no-break-before-make" in wrote) != is_gone
 
 
+@pytest.mark.parametrize("operation, reports", [("aside1is, xzr", 0), ("vmalle1is", 1), ("vaae1is, x9", 1)])
+def test_what_a_tlbi_cannot_name_needs_no_dsb_before_it(plugin, tmp_path, operation, reports):
+    """The kernel may free memory of its own lazily, and end a process meanwhile."""
+    remap = ("ldr x6, [x0, #8]; str x6, [x0, #16]; dsb ish; isb; mov x8, #0x40000000; add x8, x8, x3; ldr x5, [x8]; "
+             f"mov x9, #0x80000; str xzr, [x0, #16]; tlbi {operation}; dsb ish; tlbi vaae1is, x9; dsb ish")
+    _, _, wrote = run(plugin, tmp_path, "-kernel", guest(tmp_path, remap=remap))
+    assert f" reports={reports} " in wrote and wrote.count("kind=tlbi-before-dsb") == reports
+
+
 def test_it_refuses_an_invalidation_that_it_does_not_know(plugin, tmp_path):
     status, said, _ = run(plugin, tmp_path, "-kernel", guest(tmp_path, remap="sys #0, c8, c4, #1, xzr"))
     assert status == REFUSED and "tlbsan: cannot run with this QEMU: a TLBI of an unknown form" in said
