@@ -28,7 +28,7 @@ CORES = len(os.sched_getaffinity(0))
 
 SKIPPED = 77
 SECONDS = 3600  # so much is needed only where the computer has other work
-SEED_SECONDS = 120
+SEED_SECONDS = 300
 LAYOUTS = ("arm64", "arm64-39", "x86-64", "i386", "i386-6.1")
 LEAST_ACCESSES = 10_000_000
 
@@ -268,12 +268,13 @@ def run_seeds(names):
     if clean.host == "found" or clean.programs or clean.tests or clean.kinds:
         print(f"without a seeded bug something is found already: {clean}")
         return 1
-    with ThreadPoolExecutor(CORES) as pool:
-        found = list(pool.map(look_for, names))
     print("| seeded bug | host tests | programs in QEMU | tests in the kernel | tlbsan |\n|---|---|---|---|---|")
-    for each in found:
-        print(f"| {each.bug} | {each.host} | {'found' if each.programs else '-'} | "
-              f"{'found' if each.tests else '-'} | {', '.join(each.kinds) or '-'} |")
+    found = []
+    with ThreadPoolExecutor(CORES) as pool:
+        for each in pool.map(look_for, names):
+            found.append(each)
+            print(f"| {each.bug} | {each.host} | {'found' if each.programs else '-'} | "
+                  f"{'found' if each.tests else '-'} | {', '.join(each.kinds) or '-'} |", flush=True)
     missed = {each.bug for each in found if not each.by_tlbsan}
     print(f"{len(found) - len(missed)} of {len(found)} found by tlbsan, {sum(each.tests for each in found)} by the "
           f"tests in the kernel, {sum(each.programs for each in found)} by running programs, "
