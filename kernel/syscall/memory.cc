@@ -99,11 +99,29 @@ SyscallResult sys_munmap(const Syscall& call) {
   return call.caller.space().unmap(call.address(0), call.x[1]);
 }
 
+namespace {
+
+/// What PROT_GROWSDOWN makes of a range: it begins where the stack does that it reaches into.
+Result<UserRange> from_start_of_stack(UserSpace& space, UserAddr start, u64 size) {
+  const std::optional<VmaView> vma = space.vma_above(start);
+  if (!vma || !check_user_range({start, size}).has_value() || vma->range.start() >= start + size)
+    return Error{Errc::not_mapped, start.value()};
+  if (!vma->traits.grows_down) return Error{Errc::bad_range, start.value()};
+  return UserRange::between(vma->range.start(), start + size);
+}
+
+}  // namespace
+
+/// (Nothing grows up, as PROT_GROWSUP would have it.)
 SyscallResult sys_mprotect(const Syscall& call) {
+  constexpr u64 kGrowsDownBit = 0x0100'0000;
+  const u64 bits = call.x[2] & ~kGrowsDownBit, size = call.x[1];
   if (!call.address(0).is_aligned(kPageSize)) return Errno::einval;
-  if (call.x[1] != 0 && (call.x[2] & ~(kRead | kWrite | kExecute | kSemaphores)) != 0)
-    return Errno::einval;
-  return call.caller.space().protect(call.address(0), call.x[1], protection_of(call.x[2]));
+  if (size != 0 && (bits & ~(kRead | kWrite | kExecute | kSemaphores)) != 0) return Errno::einval;
+  UserRange range(call.address(0), size);
+  if (size != 0 && (call.x[2] & kGrowsDownBit) != 0)
+    range = TRY(from_start_of_stack(call.caller.space(), range.start(), size));
+  return call.caller.space().protect(range.start(), range.size(), protection_of(bits));
 }
 
 SyscallResult sys_mremap(const Syscall& call) {

@@ -268,6 +268,26 @@ static void locking_is_limited(void) {
   check("limits of locking", status, 0);
 }
 
+/* PROT_GROWSDOWN: from where the stack begins. */
+static void from_the_start_of_a_stack(void) {
+  char *p = map(8, RW, ANON);
+  IS(0, munmap(p, 4 * PAGE));
+  char *stack = mmap(p + PAGE, 3 * PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, -1, 0);
+  check("a stack", stack == p + PAGE, 1);
+  IS(EINVAL, mprotect(stack, PAGE, PROT_READ | PROT_GROWSDOWN | PROT_GROWSUP));
+  IS(EINVAL, mprotect(stack, PAGE, PROT_READ | PROT_GROWSUP));
+  IS(EINVAL, mprotect(p + 5 * PAGE, PAGE, PROT_READ | PROT_GROWSDOWN));
+  IS(ENOMEM, mprotect(p, PAGE, PROT_READ | PROT_GROWSDOWN));
+  check("still writable", signal_of(stack, 1), 0);
+  IS(0, mprotect(stack + 2 * PAGE, PAGE, PROT_READ | PROT_GROWSDOWN));
+  check("its start", signal_of(stack, 1), SIGSEGV);
+  check("its end", signal_of(stack + 2 * PAGE, 1), SIGSEGV);
+  IS(0, mprotect(p, 2 * PAGE, RW | PROT_GROWSDOWN));
+  check("its start again", signal_of(stack, 1), 0);
+  check("its end still", signal_of(stack + 2 * PAGE, 1), SIGSEGV);
+  IS(0, munmap(p, 8 * PAGE));
+}
+
 static void files_are_mapped(void) {
   const char *name = "/tmp/memory_calls_file";
   int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -337,6 +357,7 @@ int main(void) {
   memory_is_shared_or_private();
   limits_hold();
   locking_is_limited();
+  from_the_start_of_a_stack();
   files_are_mapped();
   a_stack_grows();
   printf("%d checks, %d failed\n", checks, failures);
