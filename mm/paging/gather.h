@@ -35,7 +35,7 @@ class StaleRanges {
       Stale& newest = stale_[count_ - 1];
       const u64 offset = start.value() - newest.start;
       if (stride == newest.stride && offset == newest.size) {
-        if (!seeded(Bug::unmap_of_first_page_only)) newest.size += size;
+        newest.size += size;
         return;
       }
       const bool covered = offset < newest.size && size <= newest.size - offset;
@@ -96,7 +96,9 @@ class [[nodiscard]] Gather {
   Gather& operator=(Gather&&) = delete;
 
   /// The translations of [start, start + size), one each `stride` bytes, were removed or changed.
-  void invalidate(VirtAddr start, u64 size, u64 stride) { stale_.add(start, size, stride); }
+  void invalidate(VirtAddr start, u64 size, u64 stride) {
+    stale_.add(start, seeded(Bug::unmap_of_first_page_only) ? stride : size, stride);
+  }
 
   /// The table through which `va` was translated is no longer linked. It is freed after the flush.
   void unlink(Frame table, VirtAddr va) {
