@@ -61,7 +61,8 @@ def all_suites():
     and one of them really leaves an ASID behind that was never invalidated."""
     listing = subprocess.run([CROSS + "nm", os.path.join(BUILD, "test/meridian.elf")],
                              stdout=subprocess.PIPE, check=True, encoding="utf-8").stdout
-    suites = set(re.findall(r"\dktest_([a-z0-9_]+)_[A-Z]\w*Ev$", listing, re.MULTILINE)) - {"tour"}
+    suites = set(re.findall(r"\dktest_([a-z0-9_]+)_[A-Z]\w*Ev$", listing, re.MULTILINE))
+    suites = {suite for suite in suites if not suite.startswith("tour")}
     if len(suites) < 10:
         sys.exit(f"run.py: only these suites were found in the test image: {sorted(suites)}")
     return selftest(*(f"{suite}." for suite in sorted(suites)))
