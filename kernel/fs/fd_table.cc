@@ -104,10 +104,9 @@ Result<Ref<FdTable>> FdTable::copy() {
       if (table.size > size) return false;  // it has grown meanwhile
       copy->table_.with([&](Table& other) {
         for (u32 fd = table.used.next_set(0); fd < kMost; fd = table.used.next_set(fd + 1)) {
-          table.files[fd]->add_ref();
-          other.files[fd] = table.files[fd];
+          Ref<File> file(*table.files[fd]);
+          other.place(fd, file, table.close.has(fd) ? CloseOnExec::yes : CloseOnExec::no);
         }
-        other.used = table.used, other.close = table.close;
       });
       return true;
     });

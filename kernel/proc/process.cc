@@ -60,6 +60,9 @@ void Process::set_places(const ProgramPlaces& places) {
 Limits Process::limits() {
   return resources_.with([](Resources& r) { return r.limits; });
 }
+Limit Process::limit(LimitKind kind) {
+  return resources_.with([kind](Resources& r) { return r.limits[kind]; });
+}
 void Process::set_limits(const Limits& limits) {
   resources_.with([&](Resources& r) { r.limits = limits; });
 }

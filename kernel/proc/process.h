@@ -142,7 +142,7 @@ class Process final : public RefCounted {
   void set_name(std::string_view name);  // cut at 15 bytes, as Linux does
   ProgramPlaces places();
   Limits limits();
-  Limit limit(LimitKind kind) { return limits()[kind]; }
+  Limit limit(LimitKind kind);
   void set_limit(LimitKind kind, Limit limit);
   Capabilities capabilities();
   void set_capabilities(const Capabilities& capabilities);
