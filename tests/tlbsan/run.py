@@ -182,7 +182,8 @@ def show(outcome):
             print(text_of(report, symbols))
     finished = outcome.status == 0 and counts
     if not finished:
-        print(f"the run ended with status {outcome.status}:\n" + outcome.console[-3000:])
+        failed = re.findall(r"(?:^#.*\n)*^not ok.*\n", outcome.console, re.MULTILINE)
+        print(f"the run ended with status {outcome.status}:\n" + ("".join(failed) or outcome.console[-3000:]))
     return bool(finished) and not outcome.reports
 
 
