@@ -6,6 +6,7 @@
 #include "kernel/fs/root.h"
 #include "kernel/proc/process_table.h"
 #include "kernel/proc/scheduler.h"
+#include "kernel/proc/thread.h"
 #include "kernel/shell/command.h"
 #include "mm/frames/frames.h"
 #include "mm/kernel/kernel_space.h"
@@ -17,16 +18,24 @@
 namespace meridian {
 namespace {
 
-/// Those whose parents are gone end when they get a CPU.
+/// Is a thread on its way that is no CPU's own? (What the kernel keeps for itself sleeps.)
+bool is_any_on_its_way() {
+  for (std::optional<ThreadInfo> thread = next_thread(0); thread; thread = next_thread(thread->id))
+    if (!thread->bound && thread->state != ThreadState::sleeping) return true;
+  return false;
+}
+
+/// Those whose parents are gone end when they get a CPU; then their threads give back their stacks.
 void wait_for_processes() {
   const u64 millisecond = arch::counter_frequency() / 1000;
   const u64 deadline = arch::counter() + 20'000 * millisecond;
   const auto count = [] {
     return processes().with([](ProcessTable& table) { return table.count(); });
   };
-  while (count() != 0 && arch::counter() < deadline) sleep_until(arch::counter() + millisecond);
+  while ((count() != 0 || is_any_on_its_way()) && arch::counter() < deadline)
+    sleep_until(arch::counter() + millisecond);
   EXPECT_EQ(count(), 0u);
-  sleep_until(arch::counter() + millisecond);  // the last ones leave their stacks
+  sleep_until(arch::counter() + millisecond);  // the last one's CPU frees what it left
 }
 
 /// Tables that `count` entries of a table lead to, and those below, as far as the frame allocator gave them.
