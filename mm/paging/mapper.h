@@ -105,14 +105,12 @@ class Mapper {
   template <typename Choose>
   void protect_pages(VirtRange range, Gather& owed, Choose&& choose);
 
-  /// Maps in `to`, from `to_start` on, where nothing is mapped, what is mapped in `range` here,
-  /// page by page: `share(Entry& here, VirtAddr)` returns the copy, and may change the rights of
-  /// the entry here (and then owes its invalidation). The caller publishes. Errc::out_of_frames (of
-  /// a table); then the pages before have been copied.
-  template <typename Share>
-  Result<void> copy_pages(VirtRange range, Mapper& to, VirtAddr to_start, Share&& share);
+  /// Maps in `to`, from `to_start` on, where nothing is mapped, what is mapped in `range` here, page
+  /// by page and with the same rights. The caller publishes. Errc::out_of_frames (of a table); then
+  /// the pages before have been copied.
+  Result<void> copy_pages(VirtRange range, Mapper& to, VirtAddr to_start);
 
-  /// Calls `on_page(Entry& slot, Entry found, VirtAddr)` for each mapped page of `range`, lowest
+  /// Calls `on_page(Entry, VirtAddr)` for each mapped page of `range`, lowest
   /// first.
   template <typename OnPage>
   void for_each_page(VirtRange range, OnPage&& on_page);

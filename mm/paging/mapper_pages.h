@@ -26,7 +26,7 @@ void Mapper<F, Store, T, kSharing>::for_each_page(VirtRange range, OnPage&& on_p
   for_each_last_table(range, [&](std::span<Entry> slots, VirtAddr va) {
     for (Entry& slot : slots) {
       const Entry found = load_entry(slot);
-      if (found.kind(Level::L3) == Kind::leaf) on_page(slot, found, va);
+      if (found.kind(Level::L3) == Kind::leaf) on_page(found, va);
       va = va + kPageSize;
     }
   });
@@ -87,16 +87,15 @@ void Mapper<F, Store, T, kSharing>::protect_pages(VirtRange range, Gather& owed,
 }
 
 template <PagingFormat F, TableStore<typename F::Entry> Store, Tlb T, Sharing kSharing>
-template <typename Share>
 Result<void> Mapper<F, Store, T, kSharing>::copy_pages(VirtRange range, Mapper& to,
-                                                       VirtAddr to_start, Share&& share) {
+                                                       VirtAddr to_start) {
   Result<void> result;
   NearSlots copies(to);
-  for_each_page(range, [&](Entry& slot, Entry, VirtAddr va) {
+  for_each_page(range, [&](Entry found, VirtAddr va) {
     if (!result.has_value()) return;
     const Result<Entry*> copy = copies.reach(to_start + (va - range.start()));
     if (!copy.has_value()) return void(result = copy.error());
-    store_entry(*copy.value(), share(slot, va));
+    store_entry(*copy.value(), found);
   });
   return result;
 }

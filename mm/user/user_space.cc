@@ -282,7 +282,7 @@ PageCounts UserSpace::count_pages(UserRange range) {
     Guard guard(lock_);
     mapper().for_each_page(
         virt(UserRange::between(at, end)),
-        [&](arch::Entry&, arch::Entry found, VirtAddr) { count_page(found.output(), counts); });
+        [&](arch::Entry found, VirtAddr) { count_page(found.output(), counts); });
     at = end;
   }
   return counts;

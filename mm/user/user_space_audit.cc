@@ -42,7 +42,7 @@ std::optional<UserSpace::Finding> UserSpace::audit() {
     mapped += vma.pages();
     if (vma.traits.locked) locked += vma.pages();
   });
-  mapper().for_each_page(virt(vmas_.bounds()), [&](arch::Entry&, arch::Entry entry, VirtAddr va) {
+  mapper().for_each_page(virt(vmas_.bounds()), [&](arch::Entry entry, VirtAddr va) {
     const UserAddr page(va.value());
     if (!is_zero_frame(entry.output())) ++resident;
     const Vma* const vma = vmas_.find(page);

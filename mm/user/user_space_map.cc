@@ -211,7 +211,7 @@ void UserSpace::protect_mapped(const Vma& vma, bool becomes_code, Mapper::Gather
   const arch::Entry shared = shared_page_entry(vma.traits.protection);
   const VirtRange range = virt(vma.range());
   if (becomes_code) {
-    mapper().for_each_page(range, [](arch::Entry&, arch::Entry found, VirtAddr) {
+    mapper().for_each_page(range, [](arch::Entry found, VirtAddr) {
       make_executable(found.output());
     });
   }

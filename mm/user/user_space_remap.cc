@@ -111,8 +111,7 @@ Result<void> UserSpace::prepare_move(UserRange from, UserRange to) {
   if (from.is_empty()) return {};
   const u64 size = from.size() < to.size() ? from.size() : to.size();
   const Result<void> copied =
-      mapper().copy_pages({VirtAddr(from.start().value()), size}, mapper(), virt(to.start()),
-                          [](arch::Entry& slot, VirtAddr) { return load_entry(slot); });
+      mapper().copy_pages({VirtAddr(from.start().value()), size}, mapper(), virt(to.start()));
   if (!copied.has_value()) forget_pages({to.start(), size}, false);
   SpaceTlb(asid_).publish();
   return copied;
